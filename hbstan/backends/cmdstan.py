@@ -1,0 +1,285 @@
+"""The cmdstan backend: everything through CmdStanPy; the reference.
+
+Programs are compiled once per content (:mod:`hbstan.compile`), run by CmdStanPy in
+a temporary folder of their own, and read back as arrays.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hbstan.backends.console import iterations_as_progress
+from hbstan.errors import DataError, SamplingError, ToolchainError
+from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hbstan.compile import CompiledProgram
+
+__all__ = ["CmdStanBackend"]
+
+#: Significant digits that carry a double through text without loss.
+_EXACT = 17
+#: How often progress lines are asked for, in iterations.
+_REFRESH = 100
+
+
+class CmdStanBackend:
+    """Compile with CmdStan's makefile and run with CmdStanPy.
+
+    Raises
+    ------
+    ToolchainError
+        If no CmdStan is found.
+    """
+
+    name = "cmdstan"
+
+    def __init__(self) -> None:
+        from hbstan.toolchain import find_cmdstan, use
+
+        installation = find_cmdstan()
+        if installation is None:
+            raise ToolchainError(
+                "no CmdStan is installed on this machine.",
+                remedy="Run 'hbstan install-cmdstan', or use backend='stanli'.",
+            )
+        use(installation)
+        self._installation = installation
+        self._compiled: dict[StanProgram, tuple[str, CompiledProgram]] = {}
+
+    def versions(self) -> Mapping[str, str]:
+        """Return the versions of CmdStan and CmdStanPy."""
+        import cmdstanpy
+
+        version = ".".join(str(part) for part in self._installation.version)
+        return {"cmdstan": version, "cmdstanpy": cmdstanpy.__version__}
+
+    def compile(
+        self, program: StanProgram, *, progress: Progress | None = None
+    ) -> CompiledProgram:
+        """Compile ``program`` unless its content is in the cache already.
+
+        Raises
+        ------
+        CompileError
+            With stanc's message, file and line.
+        """
+        from hbstan.backends.cmdstan_build import build, toolchain_identity
+        from hbstan.compile import compiled_exe
+
+        return compiled_exe(
+            program.file,
+            include_paths=program.include_paths,
+            builder=build,
+            toolchain=toolchain_identity(self._installation),
+            progress=progress,
+        )
+
+    def sample(
+        self,
+        program: StanProgram,
+        data: StanData,
+        settings: SamplerSettings,
+        *,
+        progress: Progress | None = None,
+    ) -> RawDraws:
+        """Draw from the posterior with NUTS, one process per chain.
+
+        Raises
+        ------
+        CompileError
+            If the program does not compile.
+        SamplingError
+            If a chain fails; ``console`` holds what CmdStan said.
+        """
+        model = self._model(program, progress)
+        started = time.perf_counter()
+        with (
+            tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
+            _quiet_cmdstanpy(),
+            iterations_as_progress(progress, settings.chains) as show,
+        ):
+            try:
+                fit = model.sample(
+                    data=_json_ready(data),
+                    chains=settings.chains,
+                    parallel_chains=settings.parallel_chains,
+                    seed=settings.seed,
+                    inits=settings.inits,
+                    iter_warmup=settings.iter_warmup,
+                    iter_sampling=settings.iter_sampling,
+                    save_warmup=settings.save_warmup,
+                    thin=settings.thin,
+                    max_treedepth=settings.max_treedepth,
+                    metric=settings.metric,
+                    step_size=settings.step_size,
+                    adapt_delta=settings.adapt_delta,
+                    output_dir=folder,
+                    sig_figs=_EXACT,
+                    show_progress=False,
+                    show_console=show,
+                    refresh=_REFRESH,
+                )
+                return self._raw(program, fit, settings, started)
+            except (RuntimeError, ValueError, TypeError, OSError) as err:
+                raise _sampling_error(program, folder, err) from err
+
+    def log_density(
+        self, program: StanProgram, data: StanData, parameters: Mapping[str, Any]
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Return log density and gradient; see :class:`hbstan.types.LogDensity`."""
+        model = self._model(program, None)
+        try:
+            with _quiet_cmdstanpy():
+                table = model.log_prob(
+                    _json_ready(parameters), data=_json_ready(data), sig_figs=_EXACT
+                )
+        except (RuntimeError, ValueError, TypeError) as err:
+            raise SamplingError(
+                f"{program.name}: no log density at this point: {err}", console=str(err)
+            ) from err
+        row = table.to_numpy(dtype=float)[0]
+        return float(row[0]), row[1:]
+
+    def generate_quantities(
+        self, program: StanProgram, data: StanData, draws: RawDraws, *, seed: int
+    ) -> Mapping[str, NDArray[Any]]:
+        """Run generated quantities; see :class:`hbstan.types.GeneratesQuantities`."""
+        from hbstan.backends.stan_csv import write_draws
+
+        model = self._model(program, None)
+        with (
+            tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
+            _quiet_cmdstanpy(),
+        ):
+            files = write_draws(Path(folder), program.name, draws)
+            try:
+                out = model.generate_quantities(
+                    data=_json_ready(data),
+                    previous_fit=files,
+                    seed=seed,
+                    gq_output_dir=folder,
+                    sig_figs=_EXACT,
+                )
+                chains = len(files)
+                return {
+                    name: _by_chain(out.stan_variable(name), chains)
+                    for name in out.metadata.stan_vars
+                }
+            except (RuntimeError, ValueError, TypeError, OSError) as err:
+                raise _sampling_error(program, folder, err) from err
+
+    def _model(self, program: StanProgram, progress: Progress | None) -> Any:
+        import cmdstanpy
+
+        compiled = self.compile(program, progress=progress)
+        with _quiet_cmdstanpy():
+            return cmdstanpy.CmdStanModel(exe_file=str(compiled.exe))
+
+    def _raw(
+        self, program: StanProgram, fit: Any, settings: SamplerSettings, started: float
+    ) -> RawDraws:
+        # CmdStanPy holds (draw, chain, column); hbstan's arrays start with the chain.
+        columns = fit.draws(inc_warmup=settings.save_warmup).transpose(1, 0, 2)
+        warm = columns.shape[1] - settings.draws
+        meta = fit.metadata
+        stats = {k: _extract(v, columns) for k, v in meta.method_vars.items()}
+        variables = {k: _extract(v, columns) for k, v in meta.stan_vars.items()}
+        times = {
+            key: max(float(t[key]) for t in fit.time) for key in ("warmup", "sampling")
+        }
+        return RawDraws(
+            variables={k: v[:, warm:] for k, v in variables.items()},
+            stats={k: v[:, warm:] for k, v in stats.items()},
+            warmup_variables={k: v[:, :warm] for k, v in variables.items() if warm},
+            warmup_stats={k: v[:, :warm] for k, v in stats.items() if warm},
+            timings={**times, "total": time.perf_counter() - started},
+            versions=dict(self.versions()),
+            console=_console(fit),
+            sampled=_parameter_names(program),
+            step_size=fit.step_size,
+            inv_metric=fit.inv_metric,
+        )
+
+
+def _parameter_names(program: StanProgram) -> tuple[str, ...]:
+    """Ask stanc for the names in the parameters block."""
+    from cmdstanpy.compilation import CompilerOptions, src_info
+
+    folders = [str(p) for p in (*program.include_paths, program.file.parent)]
+    options = CompilerOptions(stanc_options={"include-paths": folders})
+    options.validate()
+    return tuple(src_info(str(program.file), options)["parameters"])
+
+
+def _extract(var: Any, columns: NDArray[Any]) -> NDArray[Any]:
+    """Cut one variable out of ``(chain, draw, column)``, in its declared shape."""
+    out: NDArray[Any] = var.extract_reshape(columns)
+    return out
+
+
+def _by_chain(values: NDArray[Any], chains: int) -> NDArray[Any]:
+    """Split ``(chain * draw, *shape)``, chains one after the other."""
+    return values.reshape(chains, -1, *values.shape[1:])
+
+
+def _json_ready(data: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(data)
+
+
+def _console(fit: Any) -> str:
+    texts = [Path(f).read_text(errors="replace") for f in fit.runset.stdout_files]
+    return "\n".join(texts)
+
+
+@contextmanager
+def _quiet_cmdstanpy() -> Iterator[None]:
+    """Keep CmdStanPy's log lines off the terminal; hbstan says what matters."""
+    logger = logging.getLogger("cmdstanpy")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _sampling_error(
+    program: StanProgram, folder: str, err: Exception
+) -> SamplingError | DataError:
+    """Report what CmdStan said, from its console files while they exist."""
+    files = sorted(Path(folder).glob("*stdout*.txt")) + sorted(
+        Path(folder).glob("*.txt")
+    )
+    console = "\n".join(f.read_text(errors="replace") for f in dict.fromkeys(files))
+    said = _telling_lines(console) or str(err)
+    if "data initialization" in said or "mismatch in" in said:
+        return DataError(
+            f"{program.name}: CmdStan refused the data: {said}",
+            remedy="Compare the data with the program's data block.",
+        )
+    return SamplingError(
+        f"{program.name}: sampling with CmdStan failed: {said}",
+        remedy="Check the data, the priors and the initial values.",
+        console=console or str(err),
+    )
+
+
+def _telling_lines(console: str, most: int = 6) -> str:
+    """Return the console lines that are not settings, progress or blank."""
+    telling = [
+        line.strip()
+        for line in console.splitlines()
+        if line.strip() and "=" not in line and "Iteration:" not in line
+    ]
+    unique = list(dict.fromkeys(telling))
+    return "\n".join(unique[-most:])

@@ -1,0 +1,117 @@
+"""Compile a program with CmdStan's makefile, through CmdStanPy."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hbstan.errors import CompileError, ToolchainError
+from hbstan.toolchain.installation import Installation, read_marker
+from hbstan.toolchain.requirements import compiler_command
+
+__all__ = ["build", "toolchain_identity"]
+
+#: Variables that CmdStan's makefile takes from the environment.
+_MAKE_VARIABLES = ("CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LDLIBS", "STANCFLAGS")
+_STANC_ERROR = re.compile(r"^(?:\w+ )*error in '|^Error: |^Fatal error", re.M)
+_MAKE_LINE = re.compile(r"^(make(\[\d+\])?: |Command \[|\s*exited with code)")
+#: Lines of a C++ compiler's output that a message repeats.
+_LAST_LINES = 20
+
+
+def toolchain_identity(installation: Installation) -> str:
+    """Return a text that changes whenever executables would.
+
+    It holds CmdStan's version, its folder (executables refer to libraries in it),
+    what it was assembled from, the user's ``make/local``, the compiler's version
+    and the variables that make takes from the environment.
+
+    Raises
+    ------
+    ToolchainError
+        If the compiler does not run.
+    """
+    marker = read_marker(installation.path) or {}
+    local = installation.path / "make" / "local"
+    settings = local.read_bytes() if local.is_file() else b""
+    parts = [
+        f"cmdstan {installation.version_text}",
+        str(installation.path),
+        str(marker.get("csrc", "")),
+        hashlib.sha256(settings).hexdigest() if settings else "",
+        _compiler_version(),
+        *(f"{name}={os.environ.get(name, '')}" for name in _MAKE_VARIABLES),
+    ]
+    return "\n".join(parts)
+
+
+def build(
+    stan_file: Path,
+    include_paths: Sequence[Path],
+    stanc_options: Mapping[str, Any] | None,
+    cpp_options: Mapping[str, Any] | None,
+) -> Path:
+    """Compile ``stan_file`` beside itself with the CmdStan in use.
+
+    Returns
+    -------
+    pathlib.Path
+        The executable.
+
+    Raises
+    ------
+    CompileError
+        With stanc's message, or the last lines of the C++ compiler's.
+    """
+    import cmdstanpy
+
+    stanc = dict(stanc_options or {})
+    if include_paths:
+        stanc["include-paths"] = [str(path) for path in include_paths]
+    logger = logging.getLogger("cmdstanpy")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        exe = cmdstanpy.compile_stan_file(
+            str(stan_file),
+            force=True,
+            stanc_options=stanc,
+            cpp_options=dict(cpp_options or {}),
+        )
+    except (ValueError, RuntimeError, OSError) as err:
+        raise CompileError(_telling(str(err))) from err
+    finally:
+        logger.setLevel(level)
+    return Path(exe)
+
+
+def _telling(console: str) -> str:
+    """Return what stanc or the C++ compiler said, without make's remarks."""
+    lines = [x.rstrip() for x in console.splitlines() if not _MAKE_LINE.match(x)]
+    text = "\n".join(lines).strip()
+    stanc = _STANC_ERROR.search(text)
+    if stanc:
+        return text[stanc.start() :].strip()
+    if not re.search(r"\berror\b", text):
+        return text
+    return "the C++ compiler failed:\n" + "\n".join(text.splitlines()[-_LAST_LINES:])
+
+
+def _compiler_version() -> str:
+    command = [*compiler_command(), "--version"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError) as err:
+        raise ToolchainError(
+            f"the C++ compiler does not run: {' '.join(command)}: {err}.",
+            remedy="Install g++ and make, or use backend='stanli'.",
+        ) from err
+    return done.stdout.splitlines()[0] if done.stdout else " ".join(command)

@@ -1,0 +1,7 @@
+"""Run the command line with ``python -m hbstan.cli``."""
+
+from __future__ import annotations
+
+from hbstan.cli import main
+
+main()

@@ -1,0 +1,83 @@
+"""The application: its commands, its errors and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hbstan.cli.codes import ENGINE_FAILED
+from hbstan.cli.fitting import check, fit
+from hbstan.cli.lists import datasets, models
+from hbstan.cli.machine import compile, doctor, install_cmdstan
+from hbstan.cli.options import Debug
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="hbstan",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Hierarchical Bayesian models in Stan, from data to a verdict.",
+)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    args : list of str, optional
+        By default those of the process.
+    """
+    args = sys.argv[1:] if args is None else args
+    try:
+        app(args=args, prog_name="hbstan")
+    except Exception as err:
+        if "--debug" in args:
+            raise
+        sys.exit(_report_error(err))
+
+
+def _report_error(err: Exception) -> int:
+    """Print an error for people and return the exit code."""
+    from hbstan.errors import HbstanError
+
+    if isinstance(err, HbstanError):
+        typer.echo(f"hbstan: {err}", err=True)
+        return err.exit_code
+    typer.echo(
+        f"hbstan: unexpected {type(err).__name__}: {err}\n"
+        "This is a defect of hbstan; --debug shows where.",
+        err=True,
+    )
+    return ENGINE_FAILED
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from hbstan import __version__
+
+        typer.echo(f"hbstan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _hbstan(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Fit, check and compare hierarchical models."""
+
+
+for _command in (doctor, models, datasets, compile, fit, check):
+    app.command()(_command)
+app.command("install-cmdstan")(install_cmdstan)

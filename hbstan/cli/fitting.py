@@ -1,0 +1,181 @@
+"""Commands that fit and check: fit, check."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hbstan.cli.codes import GATE_FAILED, PASSED
+from hbstan.cli.options import (
+    BackendName,
+    BackendOption,
+    Debug,
+    Json,
+    Out,
+    Quiet,
+    Screen,
+)
+
+if TYPE_CHECKING:
+    from hbstan.data import Dataset
+    from hbstan.fit import Fit
+    from hbstan.results import Checks
+
+__all__ = ["check", "fit"]
+
+
+def fit(
+    model: Annotated[str, typer.Argument(help="A model's name or a .stan file.")],
+    data: Annotated[
+        str, typer.Argument(help="CSV, Parquet or Stan JSON file, or a dataset's name.")
+    ],
+    group: Annotated[str | None, typer.Option(help="Column of group labels.")] = None,
+    trials: Annotated[str | None, typer.Option(help="Column of trials.")] = None,
+    events: Annotated[str | None, typer.Option(help="Column of events.")] = None,
+    estimate: Annotated[str | None, typer.Option(help="Column of estimates.")] = None,
+    se: Annotated[str | None, typer.Option(help="Column of standard errors.")] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option("--prior", help="E.g. 'tau=HalfCauchy(1)'; repeatable."),
+    ] = None,
+    backend: BackendOption = BackendName.auto,
+    seed: Annotated[int | None, typer.Option(help="By default a fresh one.")] = None,
+    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
+    iter_warmup: Annotated[int, typer.Option(help="Warmup per chain.")] = 1000,
+    iter_sampling: Annotated[int, typer.Option(help="Draws per chain.")] = 1000,
+    adapt_delta: Annotated[float, typer.Option(help="Target acceptance.")] = 0.95,
+    max_treedepth: Annotated[int, typer.Option(help="Cap on tree depth.")] = 10,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Fit a model, diagnose the draws and show the estimates."""
+    from hbstan.fit import fit as run
+    from hbstan.priors import parse_assignment
+    from hbstan.report.console import progress_bars
+
+    screen = Screen(json, quiet)
+    columns = {
+        "group": group,
+        "trials": trials,
+        "events": events,
+        "estimate": estimate,
+        "se": se,
+    }
+    with progress_bars(screen.notes(), enabled=not quiet) as progress:
+        result = run(
+            model,
+            _read_data(data, columns),
+            priors=dict(parse_assignment(text) for text in prior or []),
+            seed=seed,
+            chains=chains,
+            iter_warmup=iter_warmup,
+            iter_sampling=iter_sampling,
+            adapt_delta=adapt_delta,
+            max_treedepth=max_treedepth,
+            backend=backend.value,
+            progress=progress,
+        )
+    checks = result.diagnose()
+    files = _write(result, checks, out) if out else []
+    _show_fit(screen, result, checks, files)
+    raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
+
+
+def _read_data(source: str, columns: dict[str, str | None]) -> Dataset | dict[str, Any]:
+    from hbstan import data as reader
+
+    if source.endswith(".json"):
+        return reader.from_stan_json(source)
+    return reader.load(source, **columns)
+
+
+def check(
+    path: Annotated[Path, typer.Argument(metavar="FIT.nc", help="A saved fit.")],
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Diagnose a saved fit again."""
+    from hbstan.fit import Fit
+    from hbstan.report.console import checks_table, fit_heading, verdict_line
+
+    screen = Screen(json, quiet)
+    result = Fit.load(path)
+    checks = result.diagnose()
+    console = screen.text()
+    console.print(fit_heading(result))
+    console.print(checks_table(checks))
+    console.print(verdict_line(checks))
+    screen.result({"fit": str(path), "diagnostics": checks.record()})
+    raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
+
+
+def _show_fit(screen: Screen, fit: Fit, checks: Checks, files: list[Path]) -> None:
+    from hbstan.report import console as report
+
+    console = screen.text()
+    console.print(report.fit_heading(fit))
+    if fit.priors:
+        console.print("", report.priors_table(fit.priors))
+    scalars = [str(k) for k, v in fit.posterior.data_vars.items() if v.ndim == 2]
+    whole = fit.summary()
+    shown = whole.loc[[n for n in whole.index if n in scalars]] if scalars else whole
+    console.print("", report.posterior_table(shown))
+    if fit.estimate is not None:
+        title = f"Groups: {fit.estimate}"
+        console.print("", report.groups_table(fit.groups(), title))
+    console.print("", report.checks_table(checks), "", report.verdict_line(checks))
+    for file in files:
+        console.print(f"wrote {file}", markup=False)
+    screen.result(_fit_record(fit, whole, checks, files))
+
+
+def _fit_record(
+    fit: Fit, summary: Any, checks: Checks, files: list[Path]
+) -> dict[str, Any]:
+    from hbstan.results import json_number
+
+    posterior = {
+        str(name): {str(k): json_number(v) for k, v in row.items()}
+        for name, row in summary.iterrows()
+    }
+    record: dict[str, Any] = {
+        **fit.provenance,
+        "posterior": posterior,
+        "diagnostics": checks.record(),
+        "files": [str(file) for file in files],
+    }
+    if fit.estimate is not None:
+        record["groups"] = [
+            {"group": str(label), **{str(k): json_number(v) for k, v in row.items()}}
+            for label, row in fit.groups().iterrows()
+        ]
+    return record
+
+
+def _write(fit: Fit, checks: Checks, folder: Path) -> list[Path]:
+    """Write the fit, its diagnostics and its figures."""
+    from hbstan import plots
+    from hbstan.errors import FitError
+    from hbstan.files import atomic_path
+
+    files = [fit.save(folder / "fit.nc")]
+    figures = {"trace.png": plots.trace, "ranks.png": plots.ranks}
+    if fit.estimate is not None:
+        figures["forest.png"] = plots.forest
+    try:
+        for name, draw in figures.items():
+            with atomic_path(folder / name) as partial:
+                draw(fit).savefig(partial, dpi=150)
+            files.append(folder / name)
+        with atomic_path(folder / "diagnostics.json") as partial:
+            text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)
+            partial.write_text(text, encoding="utf-8")
+    except OSError as err:
+        raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
+    return [*files, folder / "diagnostics.json"]

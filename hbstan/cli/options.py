@@ -1,0 +1,77 @@
+"""Options that several commands share, and where commands print."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "BackendName",
+    "BackendOption",
+    "Debug",
+    "Json",
+    "Out",
+    "Quiet",
+    "Screen",
+    "Source",
+]
+
+
+class BackendName(StrEnum):
+    """The values of ``--backend``."""
+
+    auto = "auto"
+    cmdstan = "cmdstan"
+    stanli = "stanli"
+
+
+class Source(StrEnum):
+    """The values of ``install-cmdstan --from``."""
+
+    pypi = "pypi"
+    github = "github"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable results.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is asked.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+BackendOption = Annotated[
+    BackendName,
+    typer.Option("--backend", help="auto: CmdStan if installed, else stanli."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Write results to this folder.")
+]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where to print: people's text, JSON, progress."""
+
+    json: bool
+    quiet: bool
+
+    def text(self) -> Console:
+        """For people; on standard error when standard output carries JSON."""
+        from rich.console import Console
+
+        return Console(stderr=self.json, quiet=self.quiet, highlight=False)
+
+    def notes(self) -> Console:
+        """For progress and passing remarks."""
+        from rich.console import Console
+
+        return Console(stderr=True, quiet=self.quiet, highlight=False)
+
+    def result(self, record: Any) -> None:
+        """Print ``record`` as JSON if asked for."""
+        if self.json:
+            typer.echo(json.dumps(record, indent=2, ensure_ascii=False))

@@ -1,0 +1,238 @@
+"""Raw draws to a labelled tree: the one place where Stan's and ArviZ's names meet.
+
+====================  =======================  ==================================
+Stan                  ArviZ group              variable
+====================  =======================  ==================================
+parameters, derived   posterior                as in the program
+y_rep                 posterior_predictive     y
+log_lik               log_likelihood           y
+log_lik_group         log_likelihood_group     y
+lprior                log_prior                one per top-level parameter
+y                     observed_data            y
+other data            constant_data            as in the program
+lp__, energy__, ...   sample_stats             lp, energy, ...
+====================  =======================  ==================================
+
+``log_likelihood_group``, the likelihood with the group's own parameter integrated
+out, has a group of its own because ArviZ's functions sum what they find in
+``log_likelihood``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hbstan.errors import ConvertError
+from hbstan.types import RawDraws, StanData
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+__all__ = ["SAMPLE_STATS", "Labels", "to_tree"]
+
+#: Stan's sampler columns under ArviZ's names.
+SAMPLE_STATS = {
+    "lp__": "lp",
+    "accept_stat__": "acceptance_rate",
+    "stepsize__": "step_size",
+    "treedepth__": "tree_depth",
+    "n_leapfrog__": "n_steps",
+    "divergent__": "diverging",
+    "energy__": "energy",
+}
+_INTEGER_STATS = ("tree_depth", "n_steps")
+_LOG_LIKELIHOODS = {
+    "log_lik": "log_likelihood",
+    "log_lik_group": "log_likelihood_group",
+}
+_REP = "_rep"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How variables are labelled.
+
+    Parameters
+    ----------
+    coords : mapping of str to sequence
+        Coordinate values by dimension, e.g. ``{"group": ("A", "B")}``.
+    dims : mapping of str to list of str
+        Dimensions by variable, e.g. ``{"theta": ["group"]}``.
+    priors : tuple of str
+        The parameters whose log prior densities are the elements of ``lprior``.
+    """
+
+    coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    dims: Mapping[str, list[str]] = field(default_factory=dict)
+    priors: tuple[str, ...] = ()
+
+
+def to_tree(
+    raw: RawDraws,
+    data: StanData,
+    *,
+    labels: Labels | None = None,
+    max_treedepth: int | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> xr.DataTree:
+    """Label raw draws and sort them into ArviZ's groups.
+
+    Parameters
+    ----------
+    raw : RawDraws
+        What the backend gave.
+    data : mapping
+        The Stan data the program was run with.
+    labels : Labels, optional
+        Coordinates and dimensions; by default ArviZ's automatic ones.
+    max_treedepth : int, optional
+        The cap, from which ``reached_max_treedepth`` is computed.
+    attrs : mapping, optional
+        Attributes of the root, as strings and numbers.
+
+    Returns
+    -------
+    xarray.DataTree
+
+    Raises
+    ------
+    ConvertError
+        If the draws contradict each other or their labels.
+    """
+    import xarray as xr
+
+    labels = labels or Labels()
+    groups = _sorted_into_groups(raw.variables, data, labels)
+    groups["sample_stats"] = _sample_stats(raw.stats, max_treedepth)
+    if raw.warmup_variables:
+        warm = _sorted_into_groups(raw.warmup_variables, data, labels)
+        groups["warmup_posterior"] = warm["posterior"]
+        groups["warmup_sample_stats"] = _sample_stats(raw.warmup_stats, max_treedepth)
+    observed, constant = _data_groups(raw.variables, data)
+    datasets = {
+        name: _dataset(variables, labels, sampled=True)
+        for name, variables in groups.items()
+        if variables
+    }
+    for name, values in (("observed_data", observed), ("constant_data", constant)):
+        if values:
+            datasets[name] = _dataset(values, labels, sampled=False)
+    tree = xr.DataTree.from_dict(datasets)
+    tree.attrs.update(attrs or {})
+    return tree
+
+
+def _sorted_into_groups(
+    variables: Mapping[str, NDArray[Any]], data: StanData, labels: Labels
+) -> dict[str, dict[str, NDArray[Any]]]:
+    import numpy as np
+
+    groups: dict[str, dict[str, NDArray[Any]]] = {
+        "posterior": {},
+        "posterior_predictive": {},
+        "log_likelihood": {},
+        "log_likelihood_group": {},
+        "log_prior": {},
+    }
+    for name, values in variables.items():
+        if values.dtype == object:
+            raise ConvertError(
+                f"the variable {name!r} is a tuple, which has no labelled form.",
+                remedy="Declare its parts as variables of their own.",
+            )
+        if name in _LOG_LIKELIHOODS:
+            groups[_LOG_LIKELIHOODS[name]]["y"] = values
+        elif name == "lprior":
+            groups["log_prior"].update(_log_prior(values, labels.priors))
+        elif _replicates(name, data):
+            original = name.removesuffix(_REP)
+            whole = np.issubdtype(np.asarray(data[original]).dtype, np.integer)
+            groups["posterior_predictive"][original] = (
+                values.astype(np.int64)
+                if whole and np.isfinite(values).all()
+                else values
+            )
+        else:
+            groups["posterior"][name] = values
+    return groups
+
+
+def _replicates(name: str, data: StanData) -> bool:
+    return name.endswith(_REP) and name.removesuffix(_REP) in data
+
+
+def _log_prior(
+    values: NDArray[Any], priors: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    if values.ndim != 3 or not priors:
+        return {"lprior": values}
+    if values.shape[2] != len(priors):
+        raise ConvertError(
+            f"lprior has {values.shape[2]} elements for {len(priors)} priors "
+            f"({', '.join(priors)})."
+        )
+    return {name: values[:, :, i] for i, name in enumerate(priors)}
+
+
+def _sample_stats(
+    stats: Mapping[str, NDArray[Any]], max_treedepth: int | None
+) -> dict[str, NDArray[Any]]:
+    import numpy as np
+
+    out = {
+        SAMPLE_STATS.get(name, name.rstrip("_")): values
+        for name, values in stats.items()
+    }
+    for name in _INTEGER_STATS:
+        if name in out:
+            out[name] = out[name].astype(np.int64)
+    if "diverging" in out:
+        out["diverging"] = out["diverging"].astype(bool)
+    if "tree_depth" in out and max_treedepth is not None:
+        out["reached_max_treedepth"] = out["tree_depth"] >= max_treedepth
+    return out
+
+
+def _data_groups(
+    variables: Mapping[str, NDArray[Any]], data: StanData
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Split the data into what the model describes and what it conditions on."""
+    import numpy as np
+
+    observed_names = {n.removesuffix(_REP) for n in variables if _replicates(n, data)}
+    if "y" in data and not observed_names:
+        observed_names = {"y"}
+    observed, constant = {}, {}
+    for name, value in data.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "iufb" or array.size == 0:
+            continue
+        (observed if name in observed_names else constant)[name] = array
+    return observed, constant
+
+
+def _dataset(
+    variables: Mapping[str, NDArray[Any]], labels: Labels, *, sampled: bool
+) -> xr.Dataset:
+    import numpy as np
+    from arviz_base import dict_to_dataset
+
+    dims = {k: v for k, v in labels.dims.items() if k in variables}
+    used = {d for names in dims.values() for d in names}
+    coords = {k: np.asarray(v) for k, v in labels.coords.items() if k in used}
+    try:
+        dataset = dict_to_dataset(
+            dict(variables),
+            coords=coords,
+            dims=dims,
+            sample_dims=["chain", "draw"] if sampled else [],
+            check_conventions=False,
+        )
+    except (ValueError, KeyError) as err:
+        raise ConvertError(f"the draws do not fit their labels: {err}") from err
+    # ArviZ stamps each group with the time; equal draws shall give equal trees.
+    dataset.attrs.clear()
+    return dataset

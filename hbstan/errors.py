@@ -1,0 +1,129 @@
+"""The typed errors of hbstan.
+
+Every error that a user can cause or meet derives from :class:`HbstanError`. Its
+message names the offending value, the legal range and, where there is one, the
+remedy. The command line maps the classes to exit codes and prints the message
+without a traceback.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendError",
+    "CompileError",
+    "ConvertError",
+    "DataError",
+    "FitError",
+    "HbstanError",
+    "ModelError",
+    "NotSupportedError",
+    "PriorError",
+    "SamplingError",
+    "SettingsError",
+    "ToolchainError",
+]
+
+
+class HbstanError(Exception):
+    """Base class of all errors raised by hbstan.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong: the offending value and the legal range.
+    remedy : str, optional
+        What the user can do about it, as an imperative sentence.
+    """
+
+    #: Exit code of the command line: 2 bad input or usage, 3 the engine failed.
+    exit_code = 2
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+
+
+class DataError(HbstanError):
+    """Data that no model can take: names row, column, value and legal range."""
+
+
+class PriorError(HbstanError):
+    """A prior that does not exist, has illegal arguments or the wrong support."""
+
+
+class ModelError(HbstanError):
+    """An unknown model, or data that do not fit the model's contract."""
+
+
+class SettingsError(HbstanError):
+    """A sampler or command-line setting outside its legal range."""
+
+
+class FitError(HbstanError):
+    """A saved fit that cannot be read, or a fit without what was asked of it."""
+
+
+class ConvertError(HbstanError):
+    """Draws that cannot be turned into a labelled tree."""
+
+
+class BackendError(HbstanError):
+    """A Stan engine failed; base class of what happens inside an engine."""
+
+    exit_code = 3
+
+
+class NotSupportedError(BackendError):
+    """The chosen backend does not have the capability that was asked of it."""
+
+
+class SamplingError(BackendError):
+    """Sampling failed; ``console`` holds what the engine said.
+
+    Parameters
+    ----------
+    message, remedy : str
+        See :class:`HbstanError`.
+    console : str
+        The engine's own output, for the record of a failed simulation.
+    """
+
+    def __init__(
+        self, message: str, *, remedy: str | None = None, console: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.console = console
+
+
+class CompileError(BackendError):
+    """A Stan program that does not compile.
+
+    Parameters
+    ----------
+    message, remedy : str
+        See :class:`HbstanError`; the message holds the compiler's own text.
+    file : str, optional
+        The file in which the error was found (an included file, perhaps).
+    line : int, optional
+        The line, counted from 1.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.file = file
+        self.line = line
+
+
+class ToolchainError(BackendError):
+    """No usable CmdStan, compiler or make, or their assembly failed."""

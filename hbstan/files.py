@@ -1,0 +1,36 @@
+"""Files that are either whole or not there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["atomic_path"]
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path`` that replaces it on success.
+
+    If the body raises, or the process dies, ``path`` is what it was before.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file to write; its folder is created.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial{path.suffix}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

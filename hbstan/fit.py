@@ -1,0 +1,382 @@
+"""Fit: model, data and backend in, a labelled posterior with provenance out."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hbstan import models
+from hbstan.convert import to_tree
+from hbstan.diagnostics import Thresholds, diagnose
+from hbstan.errors import FitError
+from hbstan.files import atomic_path
+from hbstan.plan import Plan, plan
+from hbstan.types import Inits, Progress, RawDraws, SamplerSettings, StanProgram
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from hbstan.data import Dataset
+    from hbstan.models import Model
+    from hbstan.priors import Prior
+    from hbstan.results import Checks
+    from hbstan.types import Backend
+
+__all__ = ["Fit", "fit"]
+
+#: Version of the attributes that a saved fit carries.
+_FORMAT = 1
+#: NetCDF attributes are text or numbers: these travel as JSON text.
+_JSON = ("priors", "settings", "versions", "timings", "sampled")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model: a labelled tree of draws and how it came about.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        ArviZ's groups: ``posterior``, ``posterior_predictive``, ``log_likelihood``,
+        ``log_likelihood_group``, ``log_prior``, ``sample_stats``,
+        ``observed_data``, ``constant_data``, and the warmup's groups if saved. The
+        provenance is in the root's attributes.
+    """
+
+    tree: xr.DataTree
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the fit was made from: hashes, priors, seed, backend, versions."""
+        return {
+            name: json.loads(value)
+            if name in _JSON
+            else getattr(value, "item", lambda v=value: v)()
+            for name, value in self.tree.attrs.items()
+        }
+
+    @property
+    def model(self) -> str:
+        """Name of the model or program."""
+        return str(self.tree.attrs["model"])
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that sampled."""
+        return str(self.tree.attrs["backend"])
+
+    @property
+    def priors(self) -> dict[str, dict[str, Any]]:
+        """The priors used, each with ``prior``, ``origin`` and ``reason``."""
+        record: dict[str, dict[str, Any]] = self.provenance["priors"]
+        return record
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """The posterior group as a dataset."""
+        return self.tree["posterior"].to_dataset()
+
+    def diagnose(self, thresholds: Thresholds | None = None) -> Checks:
+        """Check whether the draws can be trusted; see :mod:`hbstan.diagnostics`."""
+        return diagnose(self.tree, thresholds)
+
+    def summary(
+        self, var_names: Iterable[str] | None = None, ci_prob: float = 0.94
+    ) -> pd.DataFrame:
+        """Summarise the posterior with ArviZ.
+
+        Parameters
+        ----------
+        var_names : iterable of str, optional
+            Variables; by default the model's own, without the standardised ``z``.
+        ci_prob : float
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Mean, sd, interval bounds, bulk and tail ESS, R-hat and MCSE, unrounded.
+        """
+        import arviz_stats
+
+        wanted = list(var_names) if var_names is not None else None
+        if wanted is None:
+            wanted = [str(v) for v in self.posterior.data_vars if v != "z"]
+        table: pd.DataFrame = arviz_stats.summary(
+            self.tree, var_names=wanted, ci_prob=ci_prob, ci_kind="eti", round_to="none"
+        )
+        return table
+
+    def groups(self, ci_prob: float = 0.94) -> pd.DataFrame:
+        """Set each group's estimate beside its raw one.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by group label: ``raw`` (the events per trial, or the estimate;
+            NaN for a group without trials), ``mean``, ``sd``, ``lower`` and
+            ``upper`` of the posterior on the same scale, ``trials`` and ``events``
+            for binomial data, ``sigma`` for estimates.
+
+        Raises
+        ------
+        FitError
+            If the fit is not of a catalogue model with groups.
+        """
+        import numpy as np
+        import pandas as pd
+
+        variable = self.estimate
+        if variable is None:
+            raise FitError(
+                f"{self.model} is not in the catalogue, so its group estimates are "
+                "not known by name.",
+                remedy="Use fit.summary or fit.posterior.",
+            )
+        draws = self.posterior[variable]
+        over = ("chain", "draw")
+        tail = (1.0 - ci_prob) / 2.0
+        bounds = draws.quantile([tail, 1.0 - tail], dim=over).values
+        y = self.tree["observed_data"]["y"].values
+        constant = self.tree["constant_data"]
+        columns: dict[str, Any] = {}
+        if "n" in constant:
+            n = constant["n"].values
+            with np.errstate(invalid="ignore"):
+                columns = {"raw": y / n, "trials": n, "events": y}
+        else:
+            columns = {"raw": y, "sigma": constant["sigma"].values}
+        columns |= {
+            "mean": draws.mean(over).values,
+            "sd": draws.std(over, ddof=1).values,
+            "lower": bounds[0],
+            "upper": bounds[1],
+        }
+        return pd.DataFrame(
+            columns, index=pd.Index(draws["group"].values, name="group")
+        )
+
+    @property
+    def estimate(self) -> str | None:
+        """The variable on the scale of the raw group estimates, if known."""
+        if self.model not in models.names():
+            return None
+        return models.get(self.model).estimate
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fit to a netCDF file, atomically.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Usually ending in ``.nc``. An existing file is replaced once the new one
+            is complete.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        FitError
+            If the file cannot be written.
+        """
+        path = Path(path)
+        try:
+            with atomic_path(path) as partial:
+                self.tree.to_netcdf(partial, engine="h5netcdf")
+        except (OSError, ValueError) as err:
+            raise FitError(f"{str(path)!r} cannot be written: {err}") from err
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Fit:
+        """Read a fit that :meth:`save` wrote.
+
+        Raises
+        ------
+        FitError
+            If there is no such file, or it is no fit.
+        """
+        import xarray as xr
+
+        path = Path(path)
+        if not path.is_file():
+            raise FitError(
+                f"there is no file {str(path)!r}.",
+                remedy="Give the path of a fit.nc that 'hbstan fit --out DIR' wrote.",
+            )
+        try:
+            with xr.open_datatree(path, engine="h5netcdf") as opened:
+                tree = opened.load()
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            raise FitError(f"{str(path)!r} is not a netCDF file: {err}") from err
+        if "posterior" not in tree.children or "model" not in tree.attrs:
+            raise FitError(f"{str(path)!r} is a netCDF file, but not a saved fit.")
+        return cls(tree)
+
+    def __repr__(self) -> str:
+        sizes = self.posterior.sizes
+        return (
+            f"<Fit of {self.model} on {self.tree.attrs['data_name']} by "
+            f"{self.backend}: {sizes['chain']} chains x {sizes['draw']} draws>"
+        )
+
+
+def fit(
+    model: str | Path | Model,
+    data: Dataset | Mapping[str, Any] | str | Path,
+    *,
+    priors: Mapping[str, Prior | str] | None = None,
+    holdout: Iterable[str | int] | str | None = None,
+    predictive: bool = True,
+    seed: int | None = None,
+    chains: int = 4,
+    iter_warmup: int = 1000,
+    iter_sampling: int = 1000,
+    adapt_delta: float = 0.95,
+    max_treedepth: int = 10,
+    thin: int = 1,
+    save_warmup: bool = False,
+    metric: str = "diag_e",
+    step_size: float | None = None,
+    inits: Inits = None,
+    parallel_chains: int | None = None,
+    backend: str | Backend = "auto",
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit a model of the catalogue, or a Stan program of your own.
+
+    Parameters
+    ----------
+    model : str, pathlib.Path or Model
+        A catalogue name such as ``"logit_noncentered"``, or the path of a ``.stan``
+        file.
+    data : Dataset, mapping, str or pathlib.Path
+        A dataset (:mod:`hbstan.data`), the name of a bundled one, or, for a program
+        of your own, its Stan data as a mapping.
+    priors : mapping of str to Prior or str, optional
+        Priors by parameter; see :func:`hbstan.models.resolve_priors`.
+    holdout : iterable of labels, ``"all"``, optional
+        Groups that the likelihood does not see; ``"all"`` samples the prior.
+    predictive : bool
+        Compute ``y_rep`` and the pointwise log likelihoods.
+    seed : int, optional
+        By default a fresh one, which is recorded.
+    chains, iter_warmup, iter_sampling, adapt_delta, max_treedepth, thin, \
+save_warmup, metric, step_size, inits, parallel_chains
+        See :class:`hbstan.types.SamplerSettings`.
+    backend : str or Backend
+        ``"auto"``, ``"cmdstan"`` or ``"stanli"``; see
+        :func:`hbstan.backends.choose`.
+    progress : Progress, optional
+        Called as ``progress(step, done, total)``.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    HbstanError
+        One of its children: bad data, priors or settings, an engine's failure.
+
+    Examples
+    --------
+    >>> import hbstan as hb
+    >>> fit = hb.fit("logit_noncentered", "surgical", seed=42, backend="stanli")
+    >>> round(float(fit.posterior["mu"].mean()), 1)
+    -2.6
+    """
+    from hbstan.backends import choose
+
+    settings = SamplerSettings(
+        seed=secrets.randbits(31) if seed is None else seed,
+        chains=chains,
+        iter_warmup=iter_warmup,
+        iter_sampling=iter_sampling,
+        adapt_delta=adapt_delta,
+        max_treedepth=max_treedepth,
+        thin=thin,
+        save_warmup=save_warmup,
+        metric=metric,
+        step_size=step_size,
+        inits=inits,
+        parallel_chains=parallel_chains,
+    )
+    decided = plan(model, data, priors, holdout, predictive)
+    engine = choose(backend)
+    started = time.time()
+    raw = engine.sample(decided.program, decided.stan, settings, progress=progress)
+    attrs = _attributes(decided, settings, engine, raw, started)
+    tree = to_tree(
+        raw,
+        decided.stan,
+        labels=decided.labels,
+        max_treedepth=settings.max_treedepth,
+        attrs=attrs,
+    )
+    return Fit(tree)
+
+
+def _attributes(
+    decided: Plan,
+    settings: SamplerSettings,
+    engine: Backend,
+    raw: RawDraws,
+    started: float,
+) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    from hbstan import __version__
+
+    priors = {
+        name: {
+            "prior": str(choice.prior),
+            **choice.prior.record(),
+            "origin": choice.origin,
+            "reason": choice.reason,
+        }
+        for name, choice in decided.priors.items()
+    }
+    values = {
+        "format": _FORMAT,
+        "model": decided.name,
+        "program_hash": program_hash(decided.program),
+        "data_name": decided.data_name,
+        "data_hash": decided.data_hash,
+        "priors": priors,
+        "seed": settings.seed,
+        "settings": settings.record(),
+        "backend": engine.name,
+        "versions": {"hbstan": __version__, **raw.versions},
+        "timings": dict(raw.timings),
+        "created_at": datetime.fromtimestamp(started, UTC).isoformat(),
+        "sampled": list(raw.sampled),
+    }
+    return {
+        name: json.dumps(value, default=_plain) if name in _JSON else value
+        for name, value in values.items()
+    }
+
+
+def program_hash(program: StanProgram) -> str:
+    """Return the SHA-256 of a program and of everything it includes."""
+    from hbstan.compile import source_hash
+
+    return source_hash(program.file, program.include_paths)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

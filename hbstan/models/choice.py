@@ -1,0 +1,100 @@
+"""Which prior each top-level parameter gets, where it comes from and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hbstan import priors as pr
+from hbstan.errors import PriorError
+
+if TYPE_CHECKING:
+    from hbstan.data import Dataset
+    from hbstan.models.entry import Model, Parameter
+    from hbstan.priors import Prior
+
+__all__ = ["PriorChoice", "resolve_priors"]
+
+
+@dataclass(frozen=True)
+class PriorChoice:
+    """A prior together with where it comes from and why.
+
+    Parameters
+    ----------
+    prior : Prior
+        The prior.
+    origin : str
+        ``"given"``, ``"source of the dataset"`` or ``"default"``.
+    reason : str
+        Why this prior, in words.
+    """
+
+    prior: Prior
+    origin: str
+    reason: str
+
+
+def resolve_priors(
+    model: Model, data: Dataset, given: Mapping[str, Prior | str] | None = None
+) -> dict[str, PriorChoice]:
+    """Decide each top-level parameter's prior.
+
+    A prior given by the caller comes first, then the one named by the dataset's
+    source for this family of models, then the model's weakly informative default.
+
+    Parameters
+    ----------
+    model : Model
+    data : Dataset
+    given : mapping of str to Prior or str, optional
+        Priors by parameter, as objects or as text such as ``"HalfCauchy(1)"``.
+
+    Returns
+    -------
+    dict of str to PriorChoice
+        In the program's order.
+
+    Raises
+    ------
+    PriorError
+        If a name is no top-level parameter, or a family has the wrong support.
+    """
+    wanted = {
+        name: pr.parse_prior(prior) if isinstance(prior, str) else prior
+        for name, prior in (given or {}).items()
+    }
+    legal = [p.name for p in model.top_level]
+    for name in wanted:
+        if name not in legal:
+            raise PriorError(
+                f"{model.name} has no parameter {name!r} with a prior; it has "
+                f"{', '.join(legal)}."
+            )
+    sourced = data.family_priors.get(model.family, {})
+    defaults = model.defaults(data)
+    chosen = {}
+    for parameter in model.top_level:
+        name = parameter.name
+        if name in wanted:
+            choice = PriorChoice(wanted[name], "given", "given by the caller")
+        elif name in sourced:
+            reason = f"the prior of the source of {data.name!r}"
+            choice = PriorChoice(sourced[name], "source of the dataset", reason)
+        else:
+            prior, reason = defaults[name]
+            choice = PriorChoice(prior, "default", reason)
+        _check_support(model, parameter, choice.prior)
+        chosen[name] = choice
+    return chosen
+
+
+def _check_support(model: Model, parameter: Parameter, prior: Any) -> None:
+    if getattr(prior, "role", None) != parameter.role:
+        fitting = [n for n, f in pr.FAMILIES.items() if f.role == parameter.role]
+        raise PriorError(
+            f"{model.name}: {prior} cannot be the prior of {parameter.name}, a "
+            f"{parameter.role} with support {pr.SUPPORTS[parameter.role]}.",
+            remedy=f"Choose one of {', '.join(fitting)}.",
+        )

@@ -1,0 +1,249 @@
+"""Figures of results, in matplotlib; nothing is estimated here.
+
+Each function returns a figure and shows or saves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hbstan import models
+from hbstan.errors import FitError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from hbstan.fit import Fit
+
+__all__ = ["forest", "ranks", "trace"]
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+_POSTERIOR = "#0072B2"
+_RAW = "#D55E00"
+_MEAN = "#555555"
+_CHAINS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+#: Longer labels are cut, so that they leave room for the picture.
+_LONGEST_LABEL = 32
+
+
+def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
+    """Draw each group's posterior against its raw estimate.
+
+    An arrow leads from the raw estimate to the posterior mean: how far the group
+    was shrunk towards the population. Point areas grow with the group's data.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit of a catalogue model.
+    ci_prob : float
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    FitError
+        If the fit has no group estimates.
+    """
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    table = fit.groups(ci_prob)
+    count = len(table)
+    rows = np.arange(count)
+    figure = Figure(figsize=(7.5, 1.9 + 0.33 * count), layout="constrained")
+    axes = figure.subplots()
+    axes.hlines(
+        rows,
+        table["lower"],
+        table["upper"],
+        color=_POSTERIOR,
+        linewidth=2.2,
+        alpha=0.55,
+        label=f"posterior {ci_prob:.0%} interval",
+    )
+    for row, raw, mean in zip(rows, table["raw"], table["mean"], strict=True):
+        if np.isfinite(raw):
+            _arrow(axes, row, raw, mean)
+    axes.scatter(
+        table["raw"],
+        rows,
+        s=_areas(table),
+        facecolor="white",
+        edgecolor=_RAW,
+        linewidth=1.4,
+        zorder=3,
+        label="raw estimate",
+    )
+    axes.scatter(
+        table["mean"], rows, s=30, color=_POSTERIOR, zorder=4, label="posterior mean"
+    )
+    population, name = _population(fit)
+    axes.axvline(population, color=_MEAN, linestyle="--", linewidth=1, label=name)
+    _name_rows(axes, [_row_label(label, row) for label, row in table.iterrows()])
+    axes.set_xlabel(_estimate_label(fit))
+    axes.set_title(f"{fit.tree.attrs['data_name']}: {fit.model}", loc="left")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def ranks(fit: Fit, var_names: list[str] | None = None) -> Figure:
+    """Draw rank distributions per chain, which are uniform if the chains mix.
+
+    Parameters
+    ----------
+    fit : Fit
+    var_names : list of str, optional
+        Variables; by default the top-level parameters.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        ArviZ's rank plot: the ECDF of the ranks minus that of the uniform, with a
+        simultaneous band (Säilynoja et al. 2022, doi:10.1007/s11222-022-10090-6).
+    """
+    from arviz_plots import plot_rank
+
+    names = var_names or _top_level(fit)
+    with _figures_unregistered():
+        collection = plot_rank(fit.tree, var_names=names, backend="matplotlib")
+        figure: Figure = collection.viz["figure"].item()
+    figure.suptitle(f"{fit.model}: ranks by chain", x=0.01, ha="left")
+    return figure
+
+
+def trace(fit: Fit, var_names: list[str] | None = None) -> Figure:
+    """Draw the draws of each chain in order, divergent ones marked.
+
+    Parameters
+    ----------
+    fit : Fit
+    var_names : list of str, optional
+        Scalar variables; by default the top-level parameters.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    names = var_names or _top_level(fit)
+    posterior = fit.posterior
+    figure = Figure(figsize=(7.5, 0.8 + 1.7 * len(names)), layout="constrained")
+    panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(panels, names, strict=True):
+        values = posterior[name].transpose("chain", "draw").values
+        for chain, line in enumerate(values):
+            color = _CHAINS[chain % len(_CHAINS)]
+            axes.plot(line, color=color, linewidth=0.5, alpha=0.8, label=f"{chain}")
+        _mark_divergences(axes, fit, values)
+        axes.set_ylabel(name)
+    panels[0].set_title(f"{fit.model}: draws by chain", loc="left")
+    panels[-1].set_xlabel("draw")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside right upper", title="chain", frameon=False
+    )
+    return figure
+
+
+def _mark_divergences(axes: Axes, fit: Fit, values: Any) -> None:
+    if "diverging" not in fit.tree["sample_stats"]:
+        return
+    diverging = fit.tree["sample_stats"]["diverging"].values
+    for line, marks in zip(values, diverging, strict=True):
+        where = marks.nonzero()[0]
+        axes.plot(where, line[where], linestyle="", marker="|", color="black", ms=7)
+
+
+def _arrow(axes: Axes, row: float, raw: float, mean: float) -> None:
+    axes.annotate(
+        "",
+        xy=(mean, row),
+        xytext=(raw, row),
+        arrowprops={
+            "arrowstyle": "->",
+            "color": _RAW,
+            "linewidth": 1.1,
+            "shrinkA": 4,
+            "shrinkB": 2,
+        },
+        zorder=2,
+    )
+
+
+def _areas(table: Any) -> Any:
+    """Point areas proportional to the groups' information, within limits."""
+    import numpy as np
+
+    size = table["trials"] if "trials" in table else 1.0 / table["sigma"] ** 2
+    return np.clip(120.0 * size / max(size.max(), 1e-300), 14.0, 120.0)
+
+
+def _row_label(label: Any, row: Any) -> str:
+    text = str(label)
+    if len(text) > _LONGEST_LABEL:
+        text = text[: _LONGEST_LABEL - 1] + "…"
+    # A dollar sign would start matplotlib's own mathematics.
+    text = text.replace("$", r"\$")
+    if "trials" in row:
+        return f"{text}  {int(row['events'])}/{int(row['trials'])}"
+    return text
+
+
+def _name_rows(axes: Axes, labels: list[str]) -> None:
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _population(fit: Fit) -> tuple[float, str]:
+    """Posterior mean of the population's average, on the estimates' scale."""
+    name = "p_pop_mean" if "p_pop_mean" in fit.posterior else "mu"
+    return float(fit.posterior[name].mean()), f"population mean ({name})"
+
+
+def _estimate_label(fit: Fit) -> str:
+    parameter = next(
+        p for p in models.get(fit.model).parameters if p.name == fit.estimate
+    )
+    return f"{parameter.meaning} ({parameter.unit})"
+
+
+def _top_level(fit: Fit) -> list[str]:
+    if fit.model in models.names():
+        return [p.name for p in models.get(fit.model).top_level]
+    scalars = [str(k) for k, v in fit.posterior.data_vars.items() if v.ndim == 2]
+    names = scalars or [str(k) for k in fit.posterior.data_vars]
+    if not names:
+        raise FitError(f"{fit.model} has no variables to draw.")
+    return names[:4]
+
+
+def _figures_unregistered() -> Any:
+    """Keep pyplot from opening windows or holding on to the figures."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def held() -> Any:
+        import matplotlib.pyplot as plt
+
+        before = set(plt.get_fignums())
+        interactive = plt.isinteractive()
+        plt.ioff()
+        try:
+            yield
+        finally:
+            for number in set(plt.get_fignums()) - before:
+                plt.close(number)
+            if interactive:
+                plt.ion()
+
+    return held()

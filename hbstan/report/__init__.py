@@ -1,0 +1,3 @@
+"""Results made readable; nothing is computed here."""
+
+__all__: list[str] = []
