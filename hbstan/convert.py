@@ -205,7 +205,8 @@ def _data_groups(
     observed_names = {n.removesuffix(_REP) for n in variables if _replicates(n, data)}
     if "y" in data and not observed_names:
         observed_names = {"y"}
-    observed, constant = {}, {}
+    observed: dict[str, NDArray[Any]] = {}
+    constant: dict[str, NDArray[Any]] = {}
     for name, value in data.items():
         array = np.asarray(value)
         if array.dtype.kind not in "iufb" or array.size == 0:
@@ -220,9 +221,11 @@ def _dataset(
     import numpy as np
     from arviz_base import dict_to_dataset
 
-    dims = {k: v for k, v in labels.dims.items() if k in variables}
+    dims: dict[Any, Any] = {k: v for k, v in labels.dims.items() if k in variables}
     used = {d for names in dims.values() for d in names}
-    coords = {k: np.asarray(v) for k, v in labels.coords.items() if k in used}
+    coords: dict[Any, Any] = {
+        k: np.asarray(v) for k, v in labels.coords.items() if k in used
+    }
     try:
         dataset = dict_to_dataset(
             dict(variables),

@@ -55,7 +55,7 @@ class Fit:
     def provenance(self) -> dict[str, Any]:
         """What the fit was made from: hashes, priors, seed, backend, versions."""
         return {
-            name: json.loads(value)
+            str(name): json.loads(value)
             if name in _JSON
             else getattr(value, "item", lambda v=value: v)()
             for name, value in self.tree.attrs.items()
@@ -148,8 +148,8 @@ class Fit:
         over = ("chain", "draw")
         tail = (1.0 - ci_prob) / 2.0
         bounds = draws.quantile([tail, 1.0 - tail], dim=over).values
-        y = self.tree["observed_data"]["y"].values
-        constant = self.tree["constant_data"]
+        y = self.tree["observed_data"].to_dataset()["y"].values
+        constant = self.tree["constant_data"].to_dataset()
         columns: dict[str, Any] = {}
         if "n" in constant:
             n = constant["n"].values

@@ -108,7 +108,10 @@ def _plan_catalogue(
     dims = {**model.dims, "y": ["group"], "n": ["group"], "sigma": ["group"]}
     dims |= {"holdout": ["group"]}
     dims |= {f"prior_{name}_args": ["prior_arg"] for name in chosen}
-    coords = {"group": list(data.labels), "prior_arg": [1, 2, 3]}
+    coords: dict[str, list[Any]] = {
+        "group": list(data.labels),
+        "prior_arg": [1, 2, 3],
+    }
     return Plan(
         model.name,
         model.program,

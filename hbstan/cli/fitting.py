@@ -20,6 +20,10 @@ from hbstan.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
     from hbstan.data import Dataset
     from hbstan.fit import Fit
     from hbstan.results import Checks
@@ -165,7 +169,10 @@ def _write(fit: Fit, checks: Checks, folder: Path) -> list[Path]:
     from hbstan.files import atomic_path
 
     files = [fit.save(folder / "fit.nc")]
-    figures = {"trace.png": plots.trace, "ranks.png": plots.ranks}
+    figures: dict[str, Callable[[Fit], Figure]] = {
+        "trace.png": plots.trace,
+        "ranks.png": plots.ranks,
+    }
     if fit.estimate is not None:
         figures["forest.png"] = plots.forest
     try:

@@ -91,11 +91,25 @@ def compile(
     debug: Debug = False,
 ) -> None:
     """Compile a Stan program, or say where its compiled form already is."""
-    from hbstan.compile import compile as compile_program
+    from hbstan import models
+    from hbstan.backends import choose
     from hbstan.report.console import progress_bars
 
     screen = Screen(json, quiet)
+    is_file = program.endswith(".stan") or "/" in program
+    found = (
+        models.program_from_file(program) if is_file else models.get(program).program
+    )
+    engine = choose(backend.value)
     with progress_bars(screen.notes(), enabled=not quiet) as progress:
-        done = compile_program(program, backend=backend.value, progress=progress)
-    screen.text().print(done.sentence, markup=False, soft_wrap=True)
-    screen.result(done.record())
+        done = engine.compile(found, progress=progress)
+    record = {"program": str(found.file), "backend": engine.name}
+    exe = getattr(done, "exe", None)
+    if exe is None:
+        sentence = f"{found.file} is valid; {engine.name} has nothing to build."
+    else:
+        how = "compiled before" if done.cached else f"compiled in {done.seconds:.0f} s"
+        sentence = f"{found.file}: {how}\n{exe}"
+        record |= {"exe": str(exe), "key": done.key, "cached": done.cached}
+    screen.text().print(sentence, markup=False, soft_wrap=True)
+    screen.result(record)

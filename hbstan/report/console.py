@@ -13,7 +13,7 @@ from rich.table import Table
 from hbstan.results import Checks, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -146,7 +146,7 @@ def groups_table(groups: pd.DataFrame, title: str) -> Table:
 
 
 def list_table(
-    title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]
+    title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]
 ) -> Table:
     """Return plain rows under a header."""
     table = _table(title, *header)

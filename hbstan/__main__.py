@@ -1,4 +1,4 @@
-"""Run the command line with ``python -m hbstan.cli``."""
+"""Run the command line with ``python -m hbstan``."""
 
 from __future__ import annotations
 

