@@ -105,11 +105,30 @@ def _logit_effects(top: Draws, n_groups: int, rng: np.random.Generator) -> Draws
 
 
 def _beta_effects(top: Draws, n_groups: int, rng: np.random.Generator) -> Draws:
-    from scipy.special import logit
+    from scipy.special import expit
 
+    # p / (1 - p) is a ratio of gamma variables; their logarithms stay finite where
+    # a small concentration rounds p itself to 0 or 1.
     mu, kappa = top["mu"][:, None], top["kappa"][:, None]
-    p = rng.beta(mu * kappa, (1.0 - mu) * kappa, size=(mu.size, n_groups))
-    return {"p": p, "theta": logit(p)}
+    shape = (mu.size, n_groups)
+    theta = _log_gamma(mu * kappa, shape, rng) - _log_gamma(
+        (1.0 - mu) * kappa, shape, rng
+    )
+    return {"theta": theta, "p": expit(theta)}
+
+
+def _log_gamma(
+    alpha: NDArray[Any], shape: tuple[int, int], rng: np.random.Generator
+) -> NDArray[Any]:
+    """Draw logarithms of gamma(alpha, 1) variables without underflow.
+
+    A gamma(alpha) variable is a gamma(alpha + 1) variable times U^(1 / alpha).
+    """
+    import numpy as np
+
+    return np.log(rng.gamma(alpha + 1.0, size=shape)) + (
+        -rng.standard_exponential(shape) / alpha
+    )
 
 
 def _binomial_data(

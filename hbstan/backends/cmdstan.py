@@ -54,7 +54,7 @@ class CmdStanBackend:
             )
         use(installation)
         self._installation = installation
-        self._compiled: dict[StanProgram, tuple[str, CompiledProgram]] = {}
+        self._identity: str | None = None
 
     def versions(self) -> Mapping[str, str]:
         """Return the versions of CmdStan and CmdStanPy."""
@@ -76,11 +76,13 @@ class CmdStanBackend:
         from hbstan.backends.cmdstan_build import build, toolchain_identity
         from hbstan.compile import compiled_exe
 
+        if self._identity is None:
+            self._identity = toolchain_identity(self._installation)
         return compiled_exe(
             program.file,
             include_paths=program.include_paths,
             builder=build,
-            toolchain=toolchain_identity(self._installation),
+            toolchain=self._identity,
             progress=progress,
         )
 
