@@ -13,7 +13,7 @@ TEST_CACHE = $(CURDIR)/.cache
 
 PY = "$(VENV)/bin/python"
 HBSTAN = $(PY) -m hbstan
-say = @printf '\n\033[1m==> %s\033[0m\n' $(1)
+say = @printf '\n==> %s\n' $(1)
 
 .PHONY: demo test lint bench clean help
 .DEFAULT_GOAL := help

@@ -126,9 +126,9 @@ def _log_gamma(
     """
     import numpy as np
 
-    return np.log(rng.gamma(alpha + 1.0, size=shape)) + (
-        -rng.standard_exponential(shape) / alpha
-    )
+    log_u = -rng.standard_exponential(shape)
+    draws: NDArray[Any] = np.log(rng.gamma(alpha + 1.0, size=shape)) + log_u / alpha
+    return draws
 
 
 def _binomial_data(

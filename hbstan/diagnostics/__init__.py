@@ -1,0 +1,76 @@
+"""Can the draws be trusted? A labelled tree in, checks with a verdict out.
+
+The statistics are ArviZ's: rank-normalized split R-hat, bulk and tail effective
+sample size (Vehtari et al. 2021, doi:10.1214/20-BA1221) and the energy Bayesian
+fraction of missing information (Betancourt 2016, arXiv:1604.00695).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hbstan.diagnostics.convergence import check_ess, check_rhat
+from hbstan.diagnostics.draws import check_draws, columns_of
+from hbstan.diagnostics.sampler import check_bfmi, check_divergences, check_treedepth
+from hbstan.diagnostics.thresholds import Thresholds
+from hbstan.errors import FitError
+from hbstan.results import Checks
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Thresholds", "diagnose"]
+
+
+def diagnose(tree: xr.DataTree, thresholds: Thresholds | None = None) -> Checks:
+    """Check draws and sampler statistics.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        With the groups ``posterior`` and, for the sampler's own checks,
+        ``sample_stats``. An attribute ``sampled`` of the root (a JSON list) names
+        the variables that the sampler moves; without it all count as such.
+    thresholds : Thresholds, optional
+        The limits.
+
+    Returns
+    -------
+    Checks
+        ``draws`` (finite and moving), ``rhat``, ``ess_bulk``, ``ess_tail``,
+        ``divergences``, ``treedepth``, ``bfmi``. What cannot be computed is not
+        run, which is no pass.
+
+    Raises
+    ------
+    FitError
+        If there is no posterior.
+    """
+    limits = thresholds or Thresholds()
+    if "posterior" not in tree.children:
+        raise FitError(
+            "there is no posterior group to diagnose; the groups are "
+            f"{', '.join(tree.children) or 'none'}."
+        )
+    columns = list(columns_of(tree["posterior"].to_dataset()))
+    moving, draws_check = check_draws(columns, _sampled(tree))
+    stats = (
+        tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else None
+    )
+    return Checks(
+        (
+            draws_check,
+            check_rhat(moving, limits),
+            check_ess(moving, limits, "bulk"),
+            check_ess(moving, limits, "tail"),
+            check_divergences(stats, limits),
+            check_treedepth(stats, limits),
+            check_bfmi(stats, limits),
+        )
+    )
+
+
+def _sampled(tree: xr.DataTree) -> set[str] | None:
+    names = tree.attrs.get("sampled")
+    return set(json.loads(names)) if names else None
