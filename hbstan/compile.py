@@ -15,20 +15,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hbstan.errors import CompileError
-from hbstan.includes import Include, digest, find_includes, read_source, source_hash
+from hbstan.includes import digest, find_includes, read_source, source_hash
+from hbstan.staging import Builder, Job, run
 from hbstan.toolchain.cache import cache_dir as default_cache_dir
 from hbstan.toolchain.cache import locked, silent
 from hbstan.types import Progress
@@ -44,25 +42,8 @@ __all__ = [
 ]
 
 _MARKER = "ok.json"
-#: Paths that make and CmdStanPy take as they are.
-_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
-#: How stanc says where an error is.
-_LOCATION = re.compile(r"in '(?P<file>[^'\n]+)', line (?P<line>\d+)")
 
 Options = Mapping[str, Any] | None
-
-
-class Builder(Protocol):
-    """Turns a program into an executable; where it is built is the caller's choice."""
-
-    def __call__(
-        self,
-        stan_file: Path,
-        include_paths: Sequence[Path],
-        stanc_options: Options,
-        cpp_options: Options,
-    ) -> Path:
-        """Compile ``stan_file`` and return the executable; raise CompileError."""
 
 
 @dataclass(frozen=True)
@@ -273,25 +254,10 @@ def compiled_exe(
             cached = exe is not None
             if exe is None:
                 report(f"compiling {file.name}", 0, 1)
-                job = _Job(file, text, includes, stanc_options, cpp_options)
+                job = Job(file, text, includes, stanc_options, cpp_options)
                 exe = _build(job, home, builder)
                 report(f"compiling {file.name}", 1, 1)
     return CompiledProgram(exe, key, file, cached, time.perf_counter() - started)
-
-
-@dataclass(frozen=True)
-class _Job:
-    file: Path
-    text: bytes
-    includes: tuple[Include, ...]
-    stanc_options: Options
-    cpp_options: Options
-
-    @property
-    def name(self) -> str:
-        """The program's name, fit for a file name and a C++ identifier."""
-        plain = re.sub(r"[^A-Za-z0-9_]", "_", self.file.stem)
-        return plain if plain[:1].isalpha() else f"model_{plain}"
 
 
 def _key(file: Path, source: str, stanc: Options, cpp: Options, toolchain: str) -> str:
@@ -319,7 +285,7 @@ def _ready(home: Path) -> Path | None:
     return exe if whole else None
 
 
-def _build(job: _Job, home: Path, builder: Builder) -> Path:
+def _build(job: Job, home: Path, builder: Builder) -> Path:
     """Build ``job`` beside ``home`` and move it there; the caller holds the lock."""
     for leftover in home.parent.glob(f".{home.name}.*"):
         # Ours alone: the lock's former holders are finished or dead.
@@ -328,9 +294,7 @@ def _build(job: _Job, home: Path, builder: Builder) -> Path:
     started = time.perf_counter()
     try:
         partial.mkdir(parents=True)
-        exe = partial / job.name
-        with _workshop(partial) as workshop:
-            _run_builder(job, workshop, builder, exe)
+        exe = run(job, builder, partial)
         (partial / "program.stan").write_bytes(job.text)
         _write_marker(partial, exe, time.perf_counter() - started)
         if home.exists():
@@ -346,58 +310,6 @@ def _build(job: _Job, home: Path, builder: Builder) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return home / job.name
-
-
-@contextmanager
-def _workshop(partial: Path) -> Iterator[Path]:
-    """Yield an empty folder whose path make can take."""
-    if _PLAIN.fullmatch(str(partial)):
-        workshop = partial / "build"
-        workshop.mkdir()
-        yield workshop
-        shutil.rmtree(workshop)
-    else:
-        with tempfile.TemporaryDirectory(prefix="hbstan-build-") as folder:
-            yield Path(folder)
-
-
-def _run_builder(job: _Job, workshop: Path, builder: Builder, exe: Path) -> None:
-    """Build copies in ``workshop`` and put the executable at ``exe``."""
-    copy = workshop / f"{job.name}.stan"
-    copy.write_bytes(job.text)
-    names = {str(copy): str(job.file), copy.name: str(job.file)}
-    # Deep enough for the dots of names such as ../functions/f.stan.
-    ups = max((i.name.split("/").count("..") for i in job.includes), default=0)
-    root = workshop.joinpath("include", *["d"] * ups)
-    root.mkdir(parents=True)
-    for include in job.includes:
-        place = Path(f"{root}/{include.name}")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(include.content)
-        names[str(place)] = str(include.path)
-    try:
-        built = builder(copy, (root,), job.stanc_options, job.cpp_options)
-    except CompileError as err:
-        raise _explained(err, names, workshop, job.file) from err
-    shutil.copy2(built, exe)
-    exe.chmod(0o755)
-
-
-def _explained(
-    error: CompileError, names: Mapping[str, str], workshop: Path, file: Path
-) -> CompileError:
-    """Put the user's files into a message and take the location out of it."""
-    message = error.message
-    for inner, outer in names.items():
-        message = message.replace(f"'{inner}'", f"'{outer}'")
-    message = message.replace(f"{workshop}/", "")
-    where = _LOCATION.search(message)
-    return CompileError(
-        message,
-        remedy=error.remedy,
-        file=where["file"] if where else (error.file or str(file)),
-        line=int(where["line"]) if where else error.line,
-    )
 
 
 def _write_marker(folder: Path, exe: Path, seconds: float) -> None:

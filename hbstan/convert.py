@@ -105,6 +105,8 @@ def to_tree(
     import xarray as xr
 
     labels = labels or Labels()
+    _check_sizes({**raw.variables, **raw.stats})
+    _check_sizes({**raw.warmup_variables, **raw.warmup_stats})
     groups = _sorted_into_groups(raw.variables, data, labels)
     groups["sample_stats"] = _sample_stats(raw.stats, max_treedepth)
     if raw.warmup_variables:
@@ -123,6 +125,18 @@ def to_tree(
     tree = xr.DataTree.from_dict(datasets)
     tree.attrs.update(attrs or {})
     return tree
+
+
+def _check_sizes(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse draws of unequal number, which xarray would pad with NaN."""
+    sizes = {name: values.shape[:2] for name, values in arrays.items()}
+    for name, size in sizes.items():
+        first = next(iter(sizes))
+        if size != sizes[first]:
+            raise ConvertError(
+                f"{name!r} has (chains, draws) {size}, but {first!r} has "
+                f"{sizes[first]}."
+            )
 
 
 def _sorted_into_groups(

@@ -26,6 +26,8 @@ _CHAINS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _BAND_SIMULATIONS = 200
 #: Longer labels are cut, so that they leave room for the picture.
 _LONGEST_LABEL = 32
+#: Shorter moves, as a share of the picture's width, are drawn without an arrow.
+_SHORTEST_ARROW = 0.03
 
 
 def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
@@ -67,8 +69,10 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
         alpha=0.55,
         label=f"posterior {ci_prob:.0%} interval",
     )
+    span = np.nanmax(table[["upper", "raw"]]) - np.nanmin(table[["lower", "raw"]])
     for row, raw, mean in zip(rows, table["raw"], table["mean"], strict=True):
-        if np.isfinite(raw):
+        # An arrow shorter than its own head would point the wrong way.
+        if np.isfinite(raw) and abs(mean - raw) > _SHORTEST_ARROW * span:
             _arrow(axes, int(row), raw, mean)
     axes.scatter(
         table["raw"],

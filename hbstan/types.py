@@ -178,6 +178,11 @@ class SamplerSettings:
         """Kept draws per chain, ``ceil(iter_sampling / thin)``."""
         return -(-self.iter_sampling // self.thin)
 
+    @property
+    def adapts(self) -> bool:
+        """Whether step size and metric are adapted: not without warmup."""
+        return self.iter_warmup > 0
+
     def record(self) -> dict[str, Any]:
         """Return the settings as plain data."""
         return asdict(self)

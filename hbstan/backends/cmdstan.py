@@ -6,11 +6,10 @@ a temporary folder of their own, and read back as arrays.
 
 from __future__ import annotations
 
-import logging
+import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,11 @@ __all__ = ["CmdStanBackend"]
 
 #: Significant digits that carry a double through text without loss.
 _EXACT = 17
+#: What CmdStan prints once it has accepted the data.
+_STARTED = ("Gradient evaluation", "Rejecting initial value", "Iteration:")
+_TELLING = re.compile(r"exception|error|fail|reject|unable|cannot|could not", re.I)
+#: The C++ name of the model, which says nothing to people.
+_NAMESPACE = re.compile(r"\w+_model_namespace::\w+_model: ")
 #: How often progress lines are asked for, in iterations.
 _REFRESH = 100
 
@@ -124,7 +128,8 @@ class CmdStanBackend:
                     max_treedepth=settings.max_treedepth,
                     metric=settings.metric,
                     step_size=settings.step_size,
-                    adapt_delta=settings.adapt_delta,
+                    adapt_engaged=settings.adapts,
+                    adapt_delta=settings.adapt_delta if settings.adapts else None,
                     output_dir=folder,
                     sig_figs=_EXACT,
                     show_progress=False,
@@ -243,16 +248,11 @@ def _console(fit: Any) -> str:
     return "\n".join(texts)
 
 
-@contextmanager
-def _quiet_cmdstanpy() -> Iterator[None]:
+def _quiet_cmdstanpy() -> Any:
     """Keep CmdStanPy's log lines off the terminal; hbstan says what matters."""
-    logger = logging.getLogger("cmdstanpy")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+    import cmdstanpy
+
+    return cmdstanpy.disable_logging()
 
 
 def _sampling_error(
@@ -264,24 +264,20 @@ def _sampling_error(
     )
     console = "\n".join(f.read_text(errors="replace") for f in dict.fromkeys(files))
     said = _telling_lines(console) or str(err)
-    if "data initialization" in said or "mismatch in" in said:
+    if "Exception" in said and not any(mark in console for mark in _STARTED):
         return DataError(
             f"{program.name}: CmdStan refused the data: {said}",
             remedy="Compare the data with the program's data block.",
         )
     return SamplingError(
-        f"{program.name}: sampling with CmdStan failed: {said}",
+        f"{program.name}: CmdStan failed: {said}",
         remedy="Check the data, the priors and the initial values.",
         console=console or str(err),
     )
 
 
 def _telling_lines(console: str, most: int = 6) -> str:
-    """Return the console lines that are not settings, progress or blank."""
-    telling = [
-        line.strip()
-        for line in console.splitlines()
-        if line.strip() and "=" not in line and "Iteration:" not in line
-    ]
-    unique = list(dict.fromkeys(telling))
-    return "\n".join(unique[-most:])
+    """Return the console lines that speak of an error, each once."""
+    lines = [_NAMESPACE.sub("", line).strip() for line in console.splitlines()]
+    telling = [line for line in lines if _TELLING.search(line)]
+    return "\n".join(list(dict.fromkeys(telling))[-most:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 import subprocess
@@ -74,20 +73,16 @@ def build(
     stanc = dict(stanc_options or {})
     if include_paths:
         stanc["include-paths"] = [str(path) for path in include_paths]
-    logger = logging.getLogger("cmdstanpy")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
     try:
-        exe = cmdstanpy.compile_stan_file(
-            str(stan_file),
-            force=True,
-            stanc_options=stanc,
-            cpp_options=dict(cpp_options or {}),
-        )
+        with cmdstanpy.disable_logging():
+            exe = cmdstanpy.compile_stan_file(
+                str(stan_file),
+                force=True,
+                stanc_options=stanc,
+                cpp_options=dict(cpp_options or {}),
+            )
     except (ValueError, RuntimeError, OSError) as err:
         raise CompileError(_telling(str(err))) from err
-    finally:
-        logger.setLevel(level)
     return Path(exe)
 
 

@@ -23,6 +23,7 @@ _STATS = (
     "energy__",
 )
 
+# CmdStanPy reads these lines; the numbers of iterations must make sense to it.
 _HEADER = """\
 # stan_version_major = 2
 # stan_version_minor = 35
@@ -31,7 +32,7 @@ _HEADER = """\
 # method = sample (Default)
 #   sample
 #     num_samples = {draws}
-#     num_warmup = 0
+#     num_warmup = 1000 (Default)
 #     save_warmup = false (Default)
 #     thin = 1 (Default)
 #     adapt

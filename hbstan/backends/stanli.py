@@ -101,6 +101,7 @@ class StanliBackend:
                     parallel_chains=settings.parallel_chains,
                     metric=settings.metric,
                     step_size=settings.step_size,
+                    adapt_engaged=settings.adapts,
                     refresh=_REFRESH if show else 0,
                     **_inits(model, settings),
                 )

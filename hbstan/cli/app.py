@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -38,7 +39,7 @@ def main(args: list[str] | None = None) -> None:
         app(args=args, prog_name="hbstan")
     except Exception as err:
         if "--debug" in args:
-            raise
+            traceback.print_exc()
         sys.exit(_report_error(err))
 
 
@@ -49,6 +50,13 @@ def _report_error(err: Exception) -> int:
     if isinstance(err, HbstanError):
         typer.echo(f"hbstan: {err}", err=True)
         return err.exit_code
+    if isinstance(err, MemoryError):
+        typer.echo(
+            f"hbstan: not enough memory. {err}\n"
+            "Lower --iter-sampling or --chains, or use a smaller model.",
+            err=True,
+        )
+        return ENGINE_FAILED
     typer.echo(
         f"hbstan: unexpected {type(err).__name__}: {err}\n"
         "This is a defect of hbstan; --debug shows where.",

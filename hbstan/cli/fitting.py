@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as jsonlib
+import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +19,7 @@ from hbstan.cli.options import (
     Out,
     Quiet,
     Screen,
+    prints_on_stderr,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +66,8 @@ def fit(
     from hbstan.report.console import progress_bars
 
     screen = Screen(json, quiet)
+    if out:
+        _make_folder(out)
     columns = {
         "group": group,
         "trials": trials,
@@ -70,10 +75,13 @@ def fit(
         "estimate": estimate,
         "se": se,
     }
-    with progress_bars(screen.notes(), enabled=not quiet) as progress:
+    with (
+        progress_bars(screen.notes(), enabled=not quiet) as progress,
+        prints_on_stderr(),
+    ):
         result = run(
             model,
-            _read_data(data, columns),
+            _read_data(model, data, columns),
             priors=dict(parse_assignment(text) for text in prior or []),
             seed=seed,
             chains=chains,
@@ -90,12 +98,38 @@ def fit(
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
 
 
-def _read_data(source: str, columns: dict[str, str | None]) -> Dataset | dict[str, Any]:
-    from hbstan import data as reader
+def _make_folder(folder: Path) -> None:
+    """Make the folder for results, before minutes go into what could not be kept."""
+    from hbstan.errors import SettingsError
 
-    if source.endswith(".json"):
-        return reader.from_stan_json(source)
-    return reader.load(source, **columns)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as err:
+        raise SettingsError(
+            f"--out is {str(folder)!r}, but must be a folder that can be written: "
+            f"{err.strerror or err}.",
+            remedy="Name another folder; it is created where there is none.",
+        ) from err
+
+
+def _read_data(
+    model: str, source: str, columns: dict[str, str | None]
+) -> Dataset | dict[str, Any]:
+    """Read a table, or for a program of the user's its Stan data from JSON."""
+    from hbstan import data as reader
+    from hbstan.errors import SettingsError
+
+    if not (source.lower().endswith(".json") and model.endswith(".stan")):
+        return reader.load(source, **columns)
+    given = [f"--{name}" for name, column in columns.items() if column is not None]
+    if given:
+        raise SettingsError(
+            f"{', '.join(given)} cannot be used with {source}, which has no columns.",
+            remedy="Leave the options out, or give a CSV or Parquet file.",
+        )
+    return reader.from_stan_json(source)
 
 
 def check(
@@ -113,7 +147,8 @@ def check(
     checks = result.diagnose()
     console = screen.text()
     console.print(fit_heading(result))
-    console.print(checks_table(checks))
+    console.print("", checks_table(checks))
+    console.print()
     console.print(verdict_line(checks))
     screen.result({"fit": str(path), "diagnostics": checks.record()})
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
@@ -133,9 +168,11 @@ def _show_fit(screen: Screen, fit: Fit, checks: Checks, files: list[Path]) -> No
     if fit.estimate is not None:
         title = f"Groups: {fit.estimate}"
         console.print("", report.groups_table(fit.groups(), title))
-    console.print("", report.checks_table(checks), "", report.verdict_line(checks))
+    console.print("", report.checks_table(checks))
+    console.print()
+    console.print(report.verdict_line(checks))
     for file in files:
-        console.print(f"wrote {file}", markup=False)
+        console.print(f"wrote {file}", markup=False, soft_wrap=True)
     screen.result(_fit_record(fit, whole, checks, files))
 
 
@@ -178,7 +215,10 @@ def _write(fit: Fit, checks: Checks, folder: Path) -> list[Path]:
     try:
         for name, draw in figures.items():
             with atomic_path(folder / name) as partial:
-                draw(fit).savefig(partial, dpi=150)
+                with warnings.catch_warnings():
+                    # A character that the font lacks is drawn as a box.
+                    warnings.filterwarnings("ignore", "Glyph .* missing from font")
+                    draw(fit).savefig(partial, dpi=150)
             files.append(folder / name)
         with atomic_path(folder / "diagnostics.json") as partial:
             text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)

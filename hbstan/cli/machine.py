@@ -27,13 +27,13 @@ __all__ = ["compile", "doctor", "install_cmdstan"]
 def doctor(json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
     """Tell what is installed, what works and what to do."""
     from hbstan.doctor import examine, usable_backend
-    from hbstan.report.console import checks_table
+    from hbstan.report.console import doctor_table
 
     screen = Screen(json, quiet)
     checks = examine()
     backend = usable_backend(checks)
     console = screen.text()
-    console.print(checks_table(checks, "hbstan doctor"))
+    console.print(doctor_table(checks))
     if backend:
         console.print(f"\n--backend auto takes [bold]{backend}[/].")
     else:
@@ -91,25 +91,11 @@ def compile(
     debug: Debug = False,
 ) -> None:
     """Compile a Stan program, or say where its compiled form already is."""
-    from hbstan import models
-    from hbstan.backends import choose
+    from hbstan.compile import compile as compile_program
     from hbstan.report.console import progress_bars
 
     screen = Screen(json, quiet)
-    is_file = program.endswith(".stan") or "/" in program
-    found = (
-        models.program_from_file(program) if is_file else models.get(program).program
-    )
-    engine = choose(backend.value)
     with progress_bars(screen.notes(), enabled=not quiet) as progress:
-        done = engine.compile(found, progress=progress)
-    record = {"program": str(found.file), "backend": engine.name}
-    exe = getattr(done, "exe", None)
-    if exe is None:
-        sentence = f"{found.file} is valid; {engine.name} has nothing to build."
-    else:
-        how = "compiled before" if done.cached else f"compiled in {done.seconds:.0f} s"
-        sentence = f"{found.file}: {how}\n{exe}"
-        record |= {"exe": str(exe), "key": done.key, "cached": done.cached}
-    screen.text().print(sentence, markup=False, soft_wrap=True)
-    screen.result(record)
+        done = compile_program(program, backend=backend.value, progress=progress)
+    screen.text().print(done.sentence, markup=False, soft_wrap=True)
+    screen.result(done.record())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "Quiet",
     "Screen",
     "Source",
+    "prints_on_stderr",
 ]
 
 
@@ -75,3 +81,21 @@ class Screen:
         """Print ``record`` as JSON if asked for."""
         if self.json:
             typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def prints_on_stderr() -> Iterator[None]:
+    """Send what a Stan program prints to standard error while the body runs.
+
+    It is no result, and must not get among the JSON. An engine in process writes
+    to the file descriptor itself, past ``sys.stdout``.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 
-from hbstan.results import Checks, Outcome
+from hbstan.results import Check, Checks, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+    from rich.console import ConsoleOptions, RenderableType, RenderResult
 
     from hbstan.data import Dataset
     from hbstan.fit import Fit
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "checks_table",
     "dataset_lines",
+    "doctor_table",
     "fit_heading",
     "groups_table",
     "list_table",
@@ -36,44 +42,134 @@ __all__ = [
 ]
 
 _STYLES = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.NOT_RUN: "yellow"}
+#: Numbers from here on are printed compactly, as 6.14e+05.
+_COMPACT_FROM = 1e5
+_MOST_DECIMALS = 6
+#: Wider than any screen: a table's natural width is measured in it.
+_WIDEST = 1000
 _WORDS = {Outcome.PASS: "pass", Outcome.FAIL: "FAIL", Outcome.NOT_RUN: "not run"}
 
 
 def _table(title: str, *columns: str, numbers: int = 0) -> Table:
-    """Make an empty table whose last ``numbers`` columns are set flush right."""
+    """Make an empty table whose last ``numbers`` columns are set flush right.
+
+    Numbers are never broken or cut; where space is short, text wraps.
+    """
     table = Table(title=title, title_justify="left", title_style="bold", box=None)
     table.pad_edge = False
     for position, column in enumerate(columns):
-        flush = "right" if position >= len(columns) - numbers else "left"
-        table.add_column(column, justify=flush)  # type: ignore[arg-type]
+        numeric = position >= len(columns) - numbers
+        table.add_column(
+            column,
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
+            overflow="fold",
+        )
     return table
 
 
-def _number(value: Any, digits: int = 3) -> str:
-    if value is None:
+def _value(check: Check) -> str:
+    """Format a check's value: counts and effective sizes as whole numbers.
+
+    An effective sample size is rounded down, lest 399.6 looks like the 400 that
+    the rule asks for.
+    """
+    if check.value is None:
         return ""
+    number = float(check.value)
+    if not math.isfinite(number):
+        return f"{number}"
+    if check.name.startswith("ess"):
+        number = math.floor(number)
+    return _fixed(number, 0 if number == int(number) else 3)
+
+
+def _decimals(sd: float) -> int:
+    """Decimals that show about three digits of a standard deviation, at least two.
+
+    Draws of 4.04 with sd 3.55 get two decimals, 0.067 with sd 0.016 three.
+    """
+    if not math.isfinite(sd) or sd <= 0:
+        return 3
+    places = 1 - math.floor(math.log10(sd))
+    return min(max(places + (sd >= 0.1), 0), _MOST_DECIMALS)
+
+
+def _fixed(value: Any, decimals: int) -> str:
+    """Format with so many decimals, but compactly what would be too long."""
     number = float(value)
-    if number == int(number) and abs(number) < 1e15:
-        return f"{int(number)}"
-    return f"{number:.{digits}f}" if abs(number) < 1e4 else f"{number:.4g}"
+    if math.isnan(number):
+        return "-"
+    if math.isinf(number):
+        return f"{number}"
+    tiny = 0 < abs(number) < 0.5 * 10.0**-_MOST_DECIMALS
+    if abs(number) >= _COMPACT_FROM or (tiny and decimals >= _MOST_DECIMALS):
+        return f"{number:.3g}"
+    return f"{number:.{decimals}f}"
 
 
-def checks_table(checks: Checks, title: str = "Diagnostics") -> Table:
-    """Return the checks with value, rule, outcome, and what concerns failures."""
-    table = _table(title, "check", "rule", "value", "outcome", "detail")
+@dataclass(frozen=True)
+class _ChecksTable:
+    """Checks as a table, what concerns the refused ones below it in full width.
+
+    What was found has a column of its own where the screen is wide enough.
+    """
+
+    checks: Checks
+    title: str
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        table = self._table(with_detail=True)
+        natural = Measurement.get(console, options.update(width=_WIDEST), table).maximum
+        fits = natural <= options.max_width
+        yield table if fits else self._table(with_detail=False)
+        for check in self.checks.failed():
+            yield _remark(check)
+
+    def _table(self, *, with_detail: bool) -> Table:
+        header = ("check", "value", "rule", "outcome")
+        table = _table(self.title, *header, *(["found"] if with_detail else []))
+        table.columns[1].justify = "right"
+        for check in self.checks:
+            style = _STYLES[check.outcome]
+            cells = [
+                escape(check.label),
+                _value(check),
+                escape(check.rule),
+                f"[{style}]{_WORDS[check.outcome]}[/]",
+            ]
+            table.add_row(*cells, *([escape(check.detail)] if with_detail else []))
+        return table
+
+
+def _remark(check: Check) -> Padding:
+    """Say what is wrong with a check that was refused, and what to do."""
+    style, word = _STYLES[check.outcome], _WORDS[check.outcome]
+    found = ": ".join(t for t in (check.detail, ", ".join(check.subjects)) if t)
+    text = f"[{style}]{word}[/] [bold]{escape(check.label)}[/]: {escape(found)}."
+    if check.advice:
+        text += f"\n{escape(check.advice)}"
+    return Padding(text, (1, 0, 0, 0))
+
+
+def checks_table(checks: Checks, title: str = "Diagnostics") -> RenderableType:
+    """Return the checks with value, rule and outcome, and remarks on failures."""
+    return _ChecksTable(checks, title)
+
+
+def doctor_table(checks: Checks) -> Table:
+    """Return what doctor found, with what to do where something is missing."""
+    table = _table("hbstan doctor", "check", "outcome", "found")
     for check in checks:
         style = _STYLES[check.outcome]
-        detail = check.detail
-        if check.subjects and not check.passed:
-            detail += f": {', '.join(check.subjects)}"
-        if check.advice and not check.passed:
-            detail += f"\n{check.advice}"
+        found = ": ".join(t for t in (check.detail, ", ".join(check.subjects)) if t)
+        advice = f"\n{check.advice}" if check.advice else ""
         table.add_row(
             escape(check.label),
-            escape(check.rule),
-            _number(check.value),
             f"[{style}]{_WORDS[check.outcome]}[/]",
-            escape(detail),
+            escape(found + advice),
         )
     return table
 
@@ -95,21 +191,24 @@ def fit_heading(fit: Fit) -> str:
     record = fit.provenance
     sizes = fit.posterior.sizes
     versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
+    chains = f"{sizes['chain']} chain" + ("s" if sizes["chain"] != 1 else "")
     return (
-        f"[bold]{escape(fit.model)}[/] on [bold]{escape(str(record['data_name']))}[/]"
-        f" · backend [bold]{fit.backend}[/] ({versions}) · seed {record['seed']} · "
-        f"{sizes['chain']} chains x {sizes['draw']} draws · "
-        f"{record['timings']['total']:.1f} s"
+        f"[bold]{escape(fit.model)}[/] on [bold]{escape(str(record['data_name']))}[/]\n"
+        f"backend [bold]{fit.backend}[/] · seed {record['seed']} · "
+        f"{chains} x {sizes['draw']} draws · "
+        f"{record['timings']['total']:.1f} s\n[dim]{versions}[/]"
     )
 
 
 def priors_table(priors: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return the priors used, where each comes from and why."""
-    table = _table("Priors", "parameter", "prior", "from", "because")
+    """Return the priors used and where each comes from: defaults give a reason."""
+    table = _table("Priors", "parameter", "prior", "from")
     for name, record in priors.items():
-        table.add_row(
-            name, str(record["prior"]), str(record["origin"]), str(record["reason"])
-        )
+        origin = str(record["origin"])
+        # Only a default needs a reason: the other origins are reasons themselves.
+        if origin == "default":
+            origin += f": {record['reason']}"
+        table.add_row(escape(name), escape(str(record["prior"])), escape(origin))
     return table
 
 
@@ -122,12 +221,16 @@ def posterior_table(summary: pd.DataFrame, title: str = "Posterior") -> Table:
     ]
     table = _table(title, "quantity", *names, numbers=len(columns))
     for name, row in summary.iterrows():
-        cells = [
-            f"{row[c]:.0f}" if str(c).startswith("ess") else f"{row[c]:.3f}"
-            for c in columns
-        ]
+        decimals = _decimals(float(row["sd"]))
+        cells = [_estimate(str(c), row[c], decimals) for c in columns]
         table.add_row(escape(str(name)), *cells)
     return table
+
+
+def _estimate(column: str, value: Any, decimals: int) -> str:
+    if column.startswith("ess"):
+        return _fixed(value, 0)
+    return _fixed(value, 3 if column == "r_hat" else decimals)
 
 
 def groups_table(groups: pd.DataFrame, title: str) -> Table:
@@ -136,13 +239,16 @@ def groups_table(groups: pd.DataFrame, title: str) -> Table:
     columns = [*counts, "raw", "mean", "sd", "lower", "upper"]
     names = [c.replace("lower", "3%").replace("upper", "97%") for c in columns]
     table = _table(title, "group", *names, numbers=len(columns))
+    decimals = _decimals(float(groups["sd"].median()))
+    places = {c: _places(groups[c], decimals) for c in columns}
     for label, row in groups.iterrows():
-        cells = [
-            f"{int(row[c])}" if c in ("events", "trials") else f"{row[c]:.3f}"
-            for c in columns
-        ]
-        table.add_row(escape(str(label)), *(c.replace("nan", "-") for c in cells))
+        table.add_row(escape(str(label)), *(_fixed(row[c], places[c]) for c in columns))
     return table
+
+
+def _places(column: pd.Series[float], decimals: int) -> int:
+    """Return 0 for a column of whole numbers, such as counts, else ``decimals``."""
+    return 0 if (column.dropna() % 1 == 0).all() else decimals
 
 
 def list_table(

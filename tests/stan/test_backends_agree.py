@@ -1,0 +1,245 @@
+"""The two real backends check each other, and the cmdstan backend the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hbstan as hb
+from hbstan import data as reader
+from hbstan import models, simulate
+from hbstan.backends.cmdstan import CmdStanBackend
+from hbstan.backends.stanli import StanliBackend
+from hbstan.errors import CompileError, DataError, SamplingError
+from hbstan.plan import plan
+from hbstan.types import RawDraws, StanProgram
+
+DATA = {"binomial": "surgical", "normal": "eight_schools"}
+POINTS = 50
+RELATIVE = 1e-8
+# A run of 100,000 draws: mean of mu, of tau, and of each theta.
+LONG_MU, LONG_TAU = -2.559, 0.446
+LONG_THETA = (
+    *(-3.022, -2.162, -2.614, -2.782, -2.978, -2.629),
+    *(-2.680, -1.951, -2.616, -2.493, -2.171, -2.630),
+)
+
+
+@pytest.fixture(scope="module")
+def engine(cmdstan: Path) -> CmdStanBackend:
+    return CmdStanBackend()
+
+
+@pytest.fixture(scope="module")
+def surgical_fit(engine: CmdStanBackend) -> hb.Fit:
+    return hb.fit("logit_noncentered", "surgical", seed=42, backend=engine)
+
+
+def random_points(name: str, seed: int) -> list[dict[str, Any]]:
+    """Constrained parameter values spread over the prior and beyond it."""
+    model = models.get(name)
+    dataset = reader.load(DATA[model.kind])
+    chosen = models.resolve_priors(model, dataset)
+    priors = {key: choice.prior for key, choice in chosen.items()}
+    rng = np.random.default_rng(seed)
+    draws = simulate.draw_prior(model, priors, dataset.J, rng, POINTS)
+    declared = declared_parameters(name)
+    return [{key: draws[key][i].tolist() for key in declared} for i in range(POINTS)]
+
+
+def declared_parameters(name: str) -> tuple[str, ...]:
+    group = "z" if "noncentered" in name else "theta"
+    return (*(p.name for p in models.get(name).top_level), group)
+
+
+def relative_difference(a: Any, b: Any) -> float:
+    a, b = np.asarray(a), np.asarray(b)
+    return float(np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b))))
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_log_density_and_gradient_agree(name: str, engine: CmdStanBackend) -> None:
+    model = models.get(name)
+    work = plan(model, reader.load(DATA[model.kind]), None, None, True)
+    other = StanliBackend()
+    for seed_point in random_points(name, seed=7):
+        ours = engine.log_density(work.program, work.stan, seed_point)
+        theirs = other.log_density(work.program, work.stan, seed_point)
+        assert relative_difference(ours[0], theirs[0]) < RELATIVE
+        assert relative_difference(ours[1], theirs[1]) < RELATIVE
+
+
+def test_a_different_density_is_seen(engine: CmdStanBackend) -> None:
+    """The comparison above can fail: another prior is another density."""
+    model = models.get("eight_schools_centered")
+    dataset = reader.load("eight_schools")
+    work = plan(model, dataset, None, None, True)
+    other = plan(model, dataset, {"tau": "HalfCauchy(6)"}, None, True)
+    point = random_points(model.name, seed=7)[0]
+    ours = engine.log_density(work.program, work.stan, point)
+    theirs = StanliBackend().log_density(other.program, other.stan, point)
+    assert relative_difference(ours[0], theirs[0]) > 1e-4
+
+
+def test_surgical_reproduces_the_long_run(surgical_fit: hb.Fit) -> None:
+    means = surgical_fit.posterior.mean(("chain", "draw"))
+    assert abs(float(means["mu"]) - LONG_MU) < 0.02
+    assert abs(float(means["tau"]) - LONG_TAU) < 0.02
+    assert np.abs(means["theta"].values - LONG_THETA).max() < 0.04
+    assert surgical_fit.diagnose().passed
+
+
+def test_same_seed_same_draws(surgical_fit: hb.Fit, engine: CmdStanBackend) -> None:
+    again = hb.fit("logit_noncentered", "surgical", seed=42, backend=engine)
+    for group in surgical_fit.tree.children:
+        ours, theirs = surgical_fit.tree[group], again.tree[group]
+        assert ours.to_dataset().identical(theirs.to_dataset()), group
+    other = hb.fit("logit_noncentered", "surgical", seed=43, backend=engine)
+    assert not other.posterior["mu"].equals(surgical_fit.posterior["mu"])
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_both_backends_give_the_same_tree_and_posterior(
+    name: str, engine: CmdStanBackend
+) -> None:
+    kind = models.get(name).kind
+    settings: Mapping[str, Any] = {"seed": 5, "adapt_delta": 0.99}
+    ours = hb.fit(name, DATA[kind], backend=engine, **settings)
+    theirs = hb.fit(name, DATA[kind], backend="stanli", **settings)
+    assert set(ours.tree.children) == set(theirs.tree.children)
+    for group in ours.tree.children:
+        left, right = ours.tree[group].to_dataset(), theirs.tree[group].to_dataset()
+        assert left.sizes == right.sizes
+        assert list(left.data_vars) == list(right.data_vars)
+        for variable in left.data_vars:
+            assert left[variable].dims == right[variable].dims
+            assert left[variable].dtype == right[variable].dtype
+    names = [p.name for p in models.get(name).top_level] + ["theta"]
+    left, right = ours.summary(names), theirs.summary(names)
+    error = np.hypot(left["mcse_mean"], right["mcse_mean"])
+    assert (np.abs(left["mean"] - right["mean"]) < 4.5 * error).all()
+
+
+def test_warmup_is_kept_apart(engine: CmdStanBackend) -> None:
+    fit = hb.fit(
+        "eight_schools_noncentered",
+        "eight_schools",
+        seed=1,
+        chains=2,
+        iter_warmup=200,
+        iter_sampling=150,
+        thin=2,
+        save_warmup=True,
+        backend=engine,
+    )
+    assert fit.posterior.sizes["draw"] == 75
+    assert fit.tree["sample_stats"].sizes["draw"] == 75
+    assert fit.tree["warmup_posterior"].sizes["draw"] == 100
+    assert fit.tree["warmup_sample_stats"].sizes["draw"] == 100
+
+
+def test_initial_values_reach_cmdstan(engine: CmdStanBackend) -> None:
+    """Without warmup and with a tiny step, the chain stays where it starts."""
+    start = {"mu": 3.0, "tau": 2.0, "z": [0.5] * 8}
+    fit = hb.fit(
+        "eight_schools_noncentered",
+        "eight_schools",
+        seed=1,
+        chains=2,
+        iter_warmup=0,
+        iter_sampling=2,
+        step_size=1e-8,
+        max_treedepth=1,
+        inits=start,
+        backend=engine,
+    )
+    assert np.allclose(fit.posterior["mu"], 3.0, atol=1e-5)
+    assert np.allclose(fit.posterior["tau"], 2.0, atol=1e-5)
+
+
+def test_generated_quantities_on_new_data(
+    surgical_fit: hb.Fit, engine: CmdStanBackend
+) -> None:
+    """New trials, old draws: y_rep follows p and the new n."""
+    work = plan("logit_noncentered", reader.load("surgical"), None, None, True)
+    posterior = surgical_fit.posterior
+    draws = RawDraws(
+        {k: posterior[k].transpose("chain", "draw", ...).values for k in ("mu", "tau")}
+        | {"z": posterior["z"].values},
+        {},
+    )
+    trials = [10_000] * 12
+    new = {**work.stan, "n": trials, "y": [0] * 12}
+    out = engine.generate_quantities(work.program, new, draws, seed=3)
+    assert out["y_rep"].shape == (4, 1000, 12)
+    assert np.allclose(out["p"], posterior["p"].values, rtol=1e-12)
+    p = posterior["p"].values
+    error = (out["y_rep"] - 1e4 * p) / np.sqrt(1e4 * p * (1 - p))
+    assert abs(error.mean()) < 4.5 / np.sqrt(error.size)
+    assert abs(error.std() - 1) < 4.5 / np.sqrt(2 * error.size)
+
+
+def test_progress_is_reported(engine: CmdStanBackend) -> None:
+    calls: list[tuple[str, int, int]] = []
+    hb.fit(
+        "eight_schools_noncentered",
+        "eight_schools",
+        seed=1,
+        backend=engine,
+        progress=lambda step, done, total: calls.append((step, done, total)),
+    )
+    sampling = [(done, total) for step, done, total in calls if step == "sampling"]
+    counts = [done for done, _ in sampling]
+    assert counts == sorted(counts)
+    assert sampling[-1] == (8000, 8000)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str], StanProgram]:
+    def write(text: str) -> StanProgram:
+        path = tmp_path / "own program é.stan"
+        path.write_text(text, encoding="utf-8")
+        return StanProgram(path)
+
+    return write
+
+
+def test_own_program_end_to_end(
+    program: Callable[[str], StanProgram], engine: CmdStanBackend
+) -> None:
+    """A conjugate posterior: y ~ normal(m, 1), m ~ normal(0, 1), N = 4, sum 8."""
+    own = program(
+        "data { int<lower=0> N; vector[N] y; real<upper=5> bound; }\n"
+        "parameters { real m; }\n"
+        "model {\n"
+        '  if (bound < 0) reject("the bound is negative: ", bound);\n'
+        "  m ~ std_normal();\n"
+        "  y ~ normal(m, 1);\n"
+        "}\n"
+    )
+    data = {"N": 4, "y": [1.0, 2.0, 2.0, 3.0], "bound": 1.0}
+    fit = hb.fit(own.file, data, seed=1, backend=engine)
+    row = fit.summary(["m"]).loc["m"]
+    assert abs(row["mean"] - 8 / 5) < 4.5 * row["mcse_mean"]
+    assert abs(row["sd"] - np.sqrt(1 / 5)) < 4.5 * row["mcse_sd"]
+    with pytest.raises(DataError, match="bound"):
+        hb.fit(own.file, {**data, "bound": 6.0}, seed=1, backend=engine)
+    with pytest.raises(DataError, match="N"):
+        hb.fit(own.file, {"y": data["y"], "bound": 1}, seed=1, backend=engine)
+    with pytest.raises(SamplingError, match="the bound is negative") as caught:
+        hb.fit(own.file, {**data, "bound": -1.0}, seed=1, backend=engine)
+    assert "the bound is negative" in caught.value.console
+
+
+def test_compile_error_names_file_and_line(
+    program: Callable[[str], StanProgram], engine: CmdStanBackend
+) -> None:
+    own = program("parameters { real m; }\nmodel {\n  m ~ normal(0, 1)\n}\n")
+    with pytest.raises(CompileError) as caught:
+        engine.compile(own)
+    assert caught.value.line == 3 or caught.value.line == 4
+    assert "own program é.stan" in str(caught.value)
