@@ -26,7 +26,7 @@ from typing import Any
 
 from hbstan.errors import CompileError
 from hbstan.includes import digest, find_includes, read_source, source_hash
-from hbstan.staging import Builder, Job, run
+from hbstan.staging import ABOUT, Builder, Job, run
 from hbstan.toolchain.cache import cache_dir as default_cache_dir
 from hbstan.toolchain.cache import locked, silent
 from hbstan.types import Progress
@@ -69,6 +69,16 @@ class CompiledProgram:
     stan_file: Path
     cached: bool
     seconds: float
+
+    def parameters(self) -> tuple[str, ...]:
+        """Return the names in the program's parameters block.
+
+        Empty where the builder left no account of the program.
+        """
+        about = self.exe.with_name(ABOUT)
+        if not about.is_file():
+            return ()
+        return tuple(json.loads(about.read_text(encoding="utf-8"))["parameters"])
 
 
 @dataclass(frozen=True)

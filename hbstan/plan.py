@@ -157,7 +157,9 @@ def _mask(data: Dataset, holdout: Iterable[str | int] | str | None) -> list[int]
         return [0] * data.J
     if holdout == "all":
         return [1] * data.J
-    wanted = {str(label) for label in holdout}
+    # A text is one label: its letters could be other groups' labels.
+    labels = (holdout,) if isinstance(holdout, str) else holdout
+    wanted = {str(label) for label in labels}
     unknown = wanted - set(data.labels)
     if unknown:
         raise DataError(

@@ -24,6 +24,8 @@ _RAW = "#D55E00"
 _MEAN = "#555555"
 _CHAINS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _BAND_SIMULATIONS = 200
+#: Ranks are drawn of at most so many draws per chain.
+_MOST_RANKED = 500
 #: Longer labels are cut, so that they leave room for the picture.
 _LONGEST_LABEL = 32
 #: Shorter moves, as a share of the picture's width, are drawn without an arrow.
@@ -110,20 +112,37 @@ def ranks(fit: Fit, var_names: list[str] | None = None) -> Figure:
     matplotlib.figure.Figure
         ArviZ's rank plot: the ECDF of the ranks minus that of the uniform, with a
         simultaneous band (Säilynoja et al. 2022, doi:10.1007/s11222-022-10090-6).
+        The band is that of independent draws, so chains of more than 500 draws are
+        thinned.
+
+    Raises
+    ------
+    FitError
+        If there is only one chain.
     """
+    if fit.posterior.sizes["chain"] < 2:
+        raise FitError(
+            "the rank plot compares chains, but the fit has 1; legal: at least 2.",
+            remedy="Run at least 2 chains, better 4.",
+        )
     import numpy as np
+    import xarray as xr
     from arviz_plots import plot_rank
 
     names = var_names or _top_level(fit)
+    every = -(-fit.posterior.sizes["draw"] // _MOST_RANKED)
+    thinned = fit.posterior[names].isel(draw=slice(None, None, every))
+    colors = [_CHAINS[i % len(_CHAINS)] for i in range(thinned.sizes["chain"])]
     # The band comes from simulated uniform ranks: a fixed seed makes the picture
     # of a fit reproducible, and few simulations make it quick.
     band = {"n_simulations": _BAND_SIMULATIONS, "rng": np.random.default_rng(0)}
     with _figures_unregistered():
         collection = plot_rank(
-            fit.tree,
+            xr.DataTree.from_dict({"posterior": thinned}),
             var_names=names,
             backend="matplotlib",
             stats={"ecdf_pit": band},
+            color=colors,
             figure_kwargs={"figsize": (3.6 * len(names) + 0.4, 3.0)},
         )
         figure: Figure = collection.viz["figure"].item()

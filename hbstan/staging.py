@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from hbstan.includes import Include
 
-__all__ = ["Builder", "Job", "run"]
+__all__ = ["ABOUT", "Builder", "Job", "run"]
 
+#: What a builder may leave beside the executable: stanc's account of the program.
+ABOUT = "stanc-info.json"
 #: Paths that make and CmdStanPy take as they are.
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 #: How stanc says where an error is.
@@ -98,7 +100,11 @@ def run(job: Job, builder: Builder, folder: Path) -> Path:
     """
     exe = folder / job.name
     with _workshop(folder) as workshop:
-        shutil.copy2(_build_copies(job, workshop, builder), exe)
+        built = _build_copies(job, workshop, builder)
+        shutil.copy2(built, exe)
+        about = built.with_name(ABOUT)
+        if about.is_file():
+            shutil.copy2(about, folder / ABOUT)
     exe.chmod(0o755)
     return exe
 

@@ -80,6 +80,7 @@ def overhead(table: Table, repeats: int) -> None:
     """Add hbstan's time over CmdStanPy's for the same draws, interleaved."""
     import cmdstanpy
 
+    cmdstanpy.disable_logging().__enter__()
     backend = CmdStanBackend()
     work = plan(models.get(MODEL), data.load(DATA), None, None, True)
     exe = str(backend.compile(work.program).exe)

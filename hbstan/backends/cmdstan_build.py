@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hbstan.errors import CompileError, ToolchainError
+from hbstan.staging import ABOUT
 from hbstan.toolchain.installation import Installation, read_marker
 from hbstan.toolchain.requirements import compiler_command
 
@@ -81,9 +83,21 @@ def build(
                 stanc_options=stanc,
                 cpp_options=dict(cpp_options or {}),
             )
+            about = _about(stan_file, stanc)
     except (ValueError, RuntimeError, OSError) as err:
         raise CompileError(_telling(str(err))) from err
+    Path(exe).with_name(ABOUT).write_text(json.dumps(about), encoding="utf-8")
     return Path(exe)
+
+
+def _about(stan_file: Path, stanc_options: dict[str, Any]) -> dict[str, Any]:
+    """Return stanc's account of a program: its parameters, among other things."""
+    from cmdstanpy.compilation import CompilerOptions, src_info
+
+    options = CompilerOptions(stanc_options=stanc_options)
+    options.validate()
+    about: dict[str, Any] = src_info(str(stan_file), options)
+    return about
 
 
 def _telling(console: str) -> str:

@@ -208,8 +208,9 @@ def _write(fit: Fit, checks: Checks, folder: Path) -> list[Path]:
     files = [fit.save(folder / "fit.nc")]
     figures: dict[str, Callable[[Fit], Figure]] = {
         "trace.png": plots.trace,
-        "ranks.png": plots.ranks,
     }
+    if fit.posterior.sizes["chain"] > 1:  # ranks compare chains
+        figures["ranks.png"] = plots.ranks
     if fit.estimate is not None:
         figures["forest.png"] = plots.forest
     try:

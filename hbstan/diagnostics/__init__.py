@@ -73,4 +73,5 @@ def diagnose(tree: xr.DataTree, thresholds: Thresholds | None = None) -> Checks:
 
 def _sampled(tree: xr.DataTree) -> set[str] | None:
     names = tree.attrs.get("sampled")
-    return set(json.loads(names)) if names else None
+    # An empty list comes from a backend that does not tell.
+    return set(json.loads(names)) or None if names else None

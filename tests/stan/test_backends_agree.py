@@ -176,7 +176,7 @@ def test_generated_quantities_on_new_data(
     new = {**work.stan, "n": trials, "y": [0] * 12}
     out = engine.generate_quantities(work.program, new, draws, seed=3)
     assert out["y_rep"].shape == (4, 1000, 12)
-    assert np.allclose(out["p"], posterior["p"].values, rtol=1e-12)
+    assert np.allclose(out["p"], posterior["p"].values, rtol=1e-8)
     p = posterior["p"].values
     error = (out["y_rep"] - 1e4 * p) / np.sqrt(1e4 * p * (1 - p))
     assert abs(error.mean()) < 4.5 / np.sqrt(error.size)

@@ -8,7 +8,8 @@ namespace hbstan {
 /**
  * The argument tree of CmdStan 2.35.0 with its defaults.
  *
- * Source: CmdStan User's Guide 2.35, https://mc-stan.org/docs/2_35/cmdstan-guide/
+ * Source: CmdStan User's Guide 2.35,
+ * https://mc-stan.org/docs/2_35/cmdstan-guide/
  */
 argument command_tree();
 

@@ -18,8 +18,8 @@ std::vector<std::vector<double>> read_params_r(const session& run,
   const auto numbers = given->vals_r("params_r");
   const std::size_t rows = dims.size() == 2 ? dims[0] : 1;
   if (dims.empty() || dims.size() > 2 || numbers.size() != rows * size)
-    throw input_error("Error: '" + file + "' has " +
-                      std::to_string(numbers.size())
+    throw input_error("Error: '" + file + "' has "
+                      + std::to_string(numbers.size())
                       + " values of params_r, expected a multiple of "
                       + std::to_string(size)
                       + ". Give one vector, or an array of vectors.");
@@ -33,7 +33,8 @@ std::vector<std::vector<double>> read_params_r(const session& run,
 
 std::vector<std::vector<double>> read_points(const session& run) {
   const auto& constrained = run.args.text(log_prob_path + "constrained_params");
-  const auto& unconstrained = run.args.text(log_prob_path + "unconstrained_params");
+  const auto& unconstrained
+      = run.args.text(log_prob_path + "unconstrained_params");
   if (constrained.empty() == unconstrained.empty())
     throw input_error(
         constrained.empty()

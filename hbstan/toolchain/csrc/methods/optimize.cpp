@@ -75,8 +75,9 @@ int run_algorithm(optimize_setup& s) {
 
 int run_optimize(const session& run) {
   optimize_setup setup(run);
-  const int code = run.args.flag(path + "jacobian") ? run_algorithm<true>(setup)
-                                                    : run_algorithm<false>(setup);
+  const bool jacobian = run.args.flag(path + "jacobian");
+  const int code
+      = jacobian ? run_algorithm<true>(setup) : run_algorithm<false>(setup);
   setup.output.close();
   return code;
 }

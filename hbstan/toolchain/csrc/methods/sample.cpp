@@ -16,8 +16,8 @@ void require_warmup(const sampler_setup& setup, const hmc_setup& hmc) {
   if (hmc.engaged && setup.num_warmup == 0)
     throw input_error(
         "Error: The number of warmup samples (num_warmup) must be greater than "
-        "zero if adaptation is enabled: found num_warmup=0. Give num_warmup > 0 "
-        "or adapt engaged=0.");
+        "zero if adaptation is enabled: found num_warmup=0. Give num_warmup > "
+        "0 or adapt engaged=0.");
 }
 
 int sample_hmc(sampler_setup& setup) {

@@ -28,7 +28,8 @@ int sample_without_adaptation(sampler_setup& s, const hmc_setup& hmc) {
                    s.init_writers, s.samples, s.diagnostics);
   };
   if (hmc.metric == "unit_e")
-    return call([](auto&&... args) { return service::hmc_nuts_unit_e(args...); });
+    return call(
+        [](auto&&... args) { return service::hmc_nuts_unit_e(args...); });
   const auto metrics = initial_metrics(run, s.chains);
   if (hmc.metric == "dense_e")
     return call(
@@ -65,8 +66,9 @@ int sample_adaptive(sampler_setup& s, const hmc_setup& hmc,
                    s.diagnostics, metric_writers);
   };
   if (hmc.metric == "dense_e")
-    return call(
-        [](auto&&... args) { return service::hmc_nuts_dense_e_adapt(args...); });
+    return call([](auto&&... args) {
+      return service::hmc_nuts_dense_e_adapt(args...);
+    });
   return call(
       [](auto&&... args) { return service::hmc_nuts_diag_e_adapt(args...); });
 }

@@ -34,8 +34,9 @@ int sample_without_adaptation(sampler_setup& s, const hmc_setup& hmc) {
     return call(
         [](auto&&... args) { return service::hmc_static_dense_e(args...); },
         *metric);
-  return call([](auto&&... args) { return service::hmc_static_diag_e(args...); },
-              *metric);
+  return call(
+      [](auto&&... args) { return service::hmc_static_diag_e(args...); },
+      *metric);
 }
 
 int sample_unit_adaptive(sampler_setup& s, const hmc_setup& hmc) {

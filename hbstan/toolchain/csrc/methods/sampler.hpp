@@ -43,7 +43,7 @@ struct hmc_setup {
  */
 std::vector<values> initial_metrics(const session& run, std::size_t chains);
 
-/** JSON files for the adapted metric of every chain; silent if not asked for. */
+/** JSON files for the adapted metric of each chain; silent if not wanted. */
 std::vector<json_file> open_metric_files(const session& run,
                                          std::size_t chains);
 
