@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import models
 from hbstan.convert import to_tree
-from hbstan.diagnostics import Thresholds, diagnose
+from hbstan.diagnostics import Thresholds, diagnose, tail_ess
 from hbstan.errors import FitError
 from hbstan.files import atomic_path
 from hbstan.plan import Plan, plan
@@ -102,8 +102,11 @@ class Fit:
         -------
         pandas.DataFrame
             Mean, sd, interval bounds, bulk and tail ESS, R-hat and MCSE, unrounded.
+            The tail ESS is that of :meth:`diagnose`, for the 5 % and 95 %
+            quantiles.
         """
         import arviz_stats
+        import pandas as pd
 
         wanted = list(var_names) if var_names is not None else None
         if wanted is None:
@@ -111,6 +114,7 @@ class Fit:
         table: pd.DataFrame = arviz_stats.summary(
             self.tree, var_names=wanted, ci_prob=ci_prob, ci_kind="eti", round_to="none"
         )
+        table["ess_tail"] = pd.Series(tail_ess(self.posterior[wanted]))
         return table
 
     def groups(self, ci_prob: float = 0.94) -> pd.DataFrame:
@@ -159,7 +163,7 @@ class Fit:
             columns = {"raw": y, "sigma": constant["sigma"].values}
         columns |= {
             "mean": draws.mean(over).values,
-            "sd": draws.std(over, ddof=1).values,
+            "sd": draws.std(over).values,
             "lower": bounds[0],
             "upper": bounds[1],
         }
@@ -224,6 +228,13 @@ class Fit:
             raise FitError(f"{str(path)!r} is not a netCDF file: {err}") from err
         if "posterior" not in tree.children or "model" not in tree.attrs:
             raise FitError(f"{str(path)!r} is a netCDF file, but not a saved fit.")
+        saved = int(tree.attrs.get("format", 0))
+        if saved > _FORMAT:
+            raise FitError(
+                f"{str(path)!r} has format {saved}, but this hbstan reads up to "
+                f"{_FORMAT}.",
+                remedy="Update hbstan.",
+            )
         return cls(tree)
 
     def __repr__(self) -> str:

@@ -113,7 +113,8 @@ def ranks(fit: Fit, var_names: list[str] | None = None) -> Figure:
         ArviZ's rank plot: the ECDF of the ranks minus that of the uniform, with a
         simultaneous band (Säilynoja et al. 2022, doi:10.1007/s11222-022-10090-6).
         The band is that of independent draws, so chains of more than 500 draws are
-        thinned.
+        thinned. ArviZ 1.x gives the p-value of a test of uniformity in place of the
+        band, and marks in black the ranks that contradict it.
 
     Raises
     ------

@@ -10,7 +10,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Check", "Checks", "Outcome", "StageResult", "json_number"]
 
@@ -134,6 +137,17 @@ class Checks(Sequence[Check]):
     def failed(self) -> tuple[Check, ...]:
         """Return the checks that a gate does not accept, in order."""
         return tuple(c for c in self._checks if not c.passed)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of the checks, one row each, indexed by name."""
+        import pandas as pd
+
+        rows = [
+            (c.name, c.label, c.rule, c.value, c.outcome.value, c.detail, c.advice)
+            for c in self._checks
+        ]
+        columns = ["name", "check", "rule", "value", "outcome", "detail", "advice"]
+        return pd.DataFrame(rows, columns=columns).set_index("name")
 
     def record(self) -> dict[str, Any]:
         """Return the checks as JSON-ready data."""

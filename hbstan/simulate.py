@@ -126,6 +126,7 @@ def _log_gamma(
     """
     import numpy as np
 
+    alpha = np.maximum(alpha, np.finfo(float).tiny)
     log_u = -rng.standard_exponential(shape)
     draws: NDArray[Any] = np.log(rng.gamma(alpha + 1.0, size=shape)) + log_u / alpha
     return draws

@@ -57,6 +57,13 @@ def _report_error(err: Exception) -> int:
             err=True,
         )
         return ENGINE_FAILED
+    if isinstance(err, OSError):
+        typer.echo(
+            f"hbstan: the operating system refused: {err}\n"
+            "Check the disk's free space and the folders' permissions.",
+            err=True,
+        )
+        return ENGINE_FAILED
     typer.echo(
         f"hbstan: unexpected {type(err).__name__}: {err}\n"
         "This is a defect of hbstan; --debug shows where.",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from hbstan.diagnostics.convergence import check_ess, check_rhat
+from hbstan.diagnostics.convergence import check_ess, check_rhat, tail_ess
 from hbstan.diagnostics.draws import check_draws, columns_of
 from hbstan.diagnostics.sampler import check_bfmi, check_divergences, check_treedepth
 from hbstan.diagnostics.thresholds import Thresholds
@@ -20,7 +20,7 @@ from hbstan.results import Checks
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Thresholds", "diagnose"]
+__all__ = ["Thresholds", "diagnose", "tail_ess"]
 
 
 def diagnose(tree: xr.DataTree, thresholds: Thresholds | None = None) -> Checks:

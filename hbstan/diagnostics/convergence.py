@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hbstan.diagnostics.draws import Column, columns_of
 from hbstan.diagnostics.thresholds import MIN_DRAWS, Thresholds, worst_of
 from hbstan.results import Check, Outcome
 
 if TYPE_CHECKING:
-    from hbstan.diagnostics.draws import Column
+    import xarray as xr
 
-__all__ = ["check_ess", "check_rhat"]
+__all__ = ["check_ess", "check_rhat", "tail_ess"]
 
 #: The quantiles whose estimates the tail ESS is about (Vehtari et al. 2021).
 _TAILS = (0.05, 0.95)
@@ -96,3 +97,13 @@ def check_ess(columns: list[Column], limits: Thresholds, kind: str) -> Check:
         advice="Too few independent draws: raise iter_sampling, or change the "
         "parameterisation.",
     )
+
+
+def tail_ess(posterior: xr.Dataset) -> dict[str, float]:
+    """Return the ESS of the 5 % and 95 % quantiles, the smaller, by quantity."""
+    from arviz_stats.base import array_stats
+
+    return {
+        column.label: float(array_stats.ess(column.draws, method="tail", prob=_TAILS))
+        for column in columns_of(posterior)
+    }
