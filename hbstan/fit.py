@@ -32,6 +32,7 @@ __all__ = ["Fit", "fit"]
 
 #: Version of the attributes that a saved fit carries.
 _FORMAT = 1
+_NO_FIT = "Give the path of a fit.nc that 'hbstan fit --out DIR' or Fit.save wrote."
 #: NetCDF attributes are text or numbers: these travel as JSON text.
 _JSON = ("priors", "settings", "versions", "timings", "sampled")
 
@@ -144,8 +145,8 @@ class Fit:
         variable = self.estimate
         if variable is None:
             raise FitError(
-                f"{self.model} is not in the catalogue, so its group estimates are "
-                "not known by name.",
+                f"{self.model} is not like any model of the catalogue, so its group "
+                "estimates are not known by name.",
                 remedy="Use fit.summary or fit.posterior.",
             )
         draws = self.posterior[variable]
@@ -174,9 +175,15 @@ class Fit:
     @property
     def estimate(self) -> str | None:
         """The variable on the scale of the raw group estimates, if known."""
-        if self.model not in models.names():
+        if self.like is None or self.like.estimate not in self.posterior:
             return None
-        return models.get(self.model).estimate
+        return self.like.estimate
+
+    @property
+    def like(self) -> Model | None:
+        """The catalogue's model that was fitted, or edited into what was fitted."""
+        name = str(self.tree.attrs.get("like", ""))
+        return models.get(name) if name in models.names() else None
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to a netCDF file, atomically.
@@ -219,15 +226,21 @@ class Fit:
         if not path.is_file():
             raise FitError(
                 f"there is no file {str(path)!r}.",
-                remedy="Give the path of a fit.nc that 'hbstan fit --out DIR' wrote.",
+                remedy=_NO_FIT,
             )
         try:
             with xr.open_datatree(path, engine="h5netcdf") as opened:
                 tree = opened.load()
         except (OSError, ValueError, KeyError, TypeError) as err:
-            raise FitError(f"{str(path)!r} is not a netCDF file: {err}") from err
+            raise FitError(
+                f"{str(path)!r} is not a netCDF file: {err}",
+                remedy=_NO_FIT,
+            ) from err
         if "posterior" not in tree.children or "model" not in tree.attrs:
-            raise FitError(f"{str(path)!r} is a netCDF file, but not a saved fit.")
+            raise FitError(
+                f"{str(path)!r} is a netCDF file, but not a saved fit.",
+                remedy=_NO_FIT,
+            )
         saved = int(tree.attrs.get("format", 0))
         if saved > _FORMAT:
             raise FitError(
@@ -365,6 +378,7 @@ def _attributes(
         "format": _FORMAT,
         "model": decided.name,
         "program_hash": program_hash(decided.program),
+        "like": decided.like,
         "data_name": decided.data_name,
         "data_hash": decided.data_hash,
         "priors": priors,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import models
 from hbstan.convert import Labels
-from hbstan.errors import DataError, ModelError
+from hbstan.errors import DataError, ModelError, PriorError
 from hbstan.priors import parse_prior, stan_data
 from hbstan.types import StanProgram
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from hbstan.priors import Prior
 
 __all__ = ["Plan", "plan"]
+
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_PRIOR = re.compile(r"\bprior_(\w+)_args\s*;")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,9 @@ class Plan:
     data_name, data_hash : str
         Identity of the data.
     priors : mapping of str to PriorChoice
-        The catalogue model's priors; empty for a user's own program.
+        The priors by parameter; empty for a program that takes none as data.
+    like : str
+        The catalogue's model that the program is, or declares the same priors as.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Plan:
     data_name: str
     data_hash: str
     priors: Mapping[str, PriorChoice] = field(default_factory=dict)
+    like: str = ""
 
 
 def plan(
@@ -65,15 +72,19 @@ def plan(
     DataError, ModelError, PriorError
         If the pieces do not fit together.
     """
+    name = "mapping"
     if isinstance(data, str | Path):
         from hbstan import data as reader
 
-        is_json = str(data).endswith(".json")
+        name = Path(data).stem
+        is_json = str(data).lower().endswith(".json")
         data = reader.from_stan_json(data) if is_json else reader.load(data)
+    name = getattr(data, "name", name)
     if isinstance(model, models.Model):
         entry = model
     elif str(model).endswith(".stan"):
-        return _plan_program(models.program_from_file(model), data, priors, holdout)
+        program = models.program_from_file(model)
+        return _plan_program(program, data, name, priors, holdout, predictive)
     else:
         entry = models.get(str(model))
     return _plan_catalogue(entry, data, priors, holdout, predictive)
@@ -105,51 +116,124 @@ def _plan_catalogue(
         "predictive": int(predictive),
         **stan_data({name: choice.prior for name, choice in chosen.items()}),
     }
-    dims = {**model.dims, "y": ["group"], "n": ["group"], "sigma": ["group"]}
-    dims |= {"holdout": ["group"]}
-    dims |= {f"prior_{name}_args": ["prior_arg"] for name in chosen}
-    coords: dict[str, list[Any]] = {
-        "group": list(data.labels),
-        "prior_arg": [1, 2, 3],
-    }
+    labels = _labels(data, model.dims, tuple(chosen))
     return Plan(
         model.name,
         model.program,
         stan,
-        Labels(coords, dims, tuple(chosen)),
+        labels,
         data.name,
         data.hash,
         chosen,
+        model.name,
     )
 
 
 def _plan_program(
     program: StanProgram,
     data: Any,
+    name: str,
     priors: Mapping[str, Prior | str] | None,
     holdout: Iterable[str | int] | str | None,
+    predictive: bool,
 ) -> Plan:
-    if holdout is not None:
-        raise ModelError(
-            "holdout is for the catalogue's models.",
-            remedy="Pass your program's own mask among its data.",
-        )
-    given = dict(data.to_stan()) if hasattr(data, "to_stan") else dict(data)
-    labels, name = Labels(), "mapping"
-    if hasattr(data, "to_stan"):
-        labels, name = _labels_of_dataset(data), data.name
-    if priors:
+    """Plan a program of the user's.
+
+    With a dataset, whatever the program declares of the catalogue's contract
+    (``holdout``, ``predictive``, priors as data) is supplied, so that an edited copy
+    of a catalogue program runs like the original.
+    """
+    declared = _declarations(program)
+    if not hasattr(data, "to_stan"):
+        if holdout is not None:
+            raise ModelError(
+                "holdout needs a dataset, whose groups have labels.",
+                remedy="Pass your program's own mask among its data.",
+            )
+        _refuse_undeclared(program, priors or {}, declared)
         objects = {
-            k: parse_prior(v) if isinstance(v, str) else v for k, v in priors.items()
+            k: parse_prior(v) if isinstance(v, str) else v
+            for k, v in (priors or {}).items()
         }
-        given |= stan_data(objects)
-    return Plan(program.name, program, given, labels, name, _hash(given))
+        stan = {**data, **stan_data(objects)}
+        return Plan(program.name, program, stan, Labels(), name, _hash(stan))
+    model = _like(data, declared)
+    chosen: dict[str, PriorChoice] = {}
+    _refuse_undeclared(program, priors or {}, declared)
+    if model is not None:
+        chosen = models.resolve_priors(model, data, priors)
+    elif declared.priors:
+        raise PriorError(
+            f"{program.name} declares priors for {', '.join(declared.priors)}, which "
+            f"match no model of the catalogue for {data.kind} data.",
+            remedy="Pass the program's data as a mapping, priors included.",
+        )
+    stan = dict(data.to_stan())
+    if "holdout" in declared.names:
+        stan["holdout"] = _mask(data, holdout)
+    elif holdout is not None:
+        raise ModelError(f"{program.name} declares no holdout mask.")
+    if "predictive" in declared.names:
+        stan["predictive"] = int(predictive)
+    stan |= stan_data({key: choice.prior for key, choice in chosen.items()})
+    labels = _labels(data, {} if model is None else model.dims, tuple(chosen))
+    like = "" if model is None else model.name
+    return Plan(program.name, program, stan, labels, name, data.hash, chosen, like)
 
 
-def _labels_of_dataset(data: Dataset) -> Labels:
-    """Group labels for whatever a user's program declares under common names."""
-    by_group = ("theta", "p", "z", "y", "n", "sigma", "log_lik", "y_rep")
-    return Labels({"group": list(data.labels)}, {name: ["group"] for name in by_group})
+@dataclass(frozen=True)
+class _Declared:
+    """Names of the catalogue's contract that a program declares as data."""
+
+    names: frozenset[str]
+    priors: tuple[str, ...]
+
+
+def _declarations(program: StanProgram) -> _Declared:
+    text = _COMMENT.sub(" ", program.source())
+    names = frozenset(n for n in ("holdout", "predictive") if _declares(text, n))
+    return _Declared(names, tuple(dict.fromkeys(_PRIOR.findall(text))))
+
+
+def _declares(text: str, name: str) -> bool:
+    return re.search(rf"\b{name}\s*;", text) is not None
+
+
+def _like(data: Dataset, declared: _Declared) -> Model | None:
+    """Find the catalogue's model of this kind of data that has the same priors."""
+    for name in models.names():
+        model = models.get(name)
+        top_level = {p.name for p in model.top_level}
+        if model.kind == data.kind and top_level == set(declared.priors):
+            return model
+    return None
+
+
+def _refuse_undeclared(
+    program: StanProgram, priors: Mapping[str, Any], declared: _Declared
+) -> None:
+    for name in priors:
+        if name not in declared.priors:
+            raise PriorError(
+                f"{program.name} takes no prior for {name!r}: it declares no data "
+                f"prior_{name} and prior_{name}_args.",
+                remedy="Declare them (see stan/functions/priors.stanfunctions), or "
+                "edit the prior in the program.",
+            )
+
+
+def _labels(
+    data: Dataset, dims: Mapping[str, list[str]], priors: tuple[str, ...]
+) -> Labels:
+    """Label by group what the model, or common usage, has one of per group."""
+    per_group = ("theta", "p", "z", "y", "n", "sigma", "holdout", "log_lik", "y_rep")
+    coords: dict[str, list[Any]] = {
+        "group": list(data.labels),
+        "prior_arg": [1, 2, 3],
+    }
+    every = {name: ["group"] for name in per_group} | dict(dims)
+    every |= {f"prior_{name}_args": ["prior_arg"] for name in priors}
+    return Labels(coords, every, priors)
 
 
 def _mask(data: Dataset, holdout: Iterable[str | int] | str | None) -> list[int]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hbstan import models
 from hbstan.errors import FitError
 
 if TYPE_CHECKING:
@@ -249,15 +248,16 @@ def _population(fit: Fit) -> tuple[float, str]:
 
 
 def _estimate_label(fit: Fit) -> str:
-    parameter = next(
-        p for p in models.get(fit.model).parameters if p.name == fit.estimate
-    )
+    assert fit.like is not None  # or there would be no estimate
+    parameter = next(p for p in fit.like.parameters if p.name == fit.estimate)
     return f"{parameter.meaning} ({parameter.unit})"
 
 
 def _top_level(fit: Fit) -> list[str]:
-    if fit.model in models.names():
-        return [p.name for p in models.get(fit.model).top_level]
+    if fit.like is not None:
+        names = [p.name for p in fit.like.top_level]
+        if all(name in fit.posterior for name in names):
+            return names
     scalars = [str(k) for k, v in fit.posterior.data_vars.items() if v.ndim == 2]
     names = scalars or [str(k) for k in fit.posterior.data_vars]
     if not names:

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from threading import Lock
 
 from hbstan.types import Progress
 
@@ -27,6 +28,8 @@ class _IterationReader(io.TextIOBase):
         self._step = step
         self._chains = chains
         self._done: dict[str, int] = {}
+        # Chains print from threads of their own.
+        self._lock = Lock()
 
     def writable(self) -> bool:
         return True
@@ -34,9 +37,10 @@ class _IterationReader(io.TextIOBase):
     def write(self, text: str) -> int:
         for match in _ITERATION.finditer(text):
             chain, done, total = match.groups()
-            self._done[chain or "1"] = int(done)
             everything = int(total) * self._chains
-            self._progress(self._step, sum(self._done.values()), everything)
+            with self._lock:
+                self._done[chain or "1"] = int(done)
+                self._progress(self._step, sum(self._done.values()), everything)
         return len(text)
 
 

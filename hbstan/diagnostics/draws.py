@@ -90,7 +90,7 @@ def check_draws(
             "a chain that never left its initial value.",
         )
         return moving, check
-    detail = f"{len(columns)} quantities"
+    detail = f"{len(columns)} quantit{'y' if len(columns) == 1 else 'ies'}"
     if constant:
         detail += f"; constant by construction: {', '.join(constant[:3])}"
         detail += ", ..." if len(constant) > 3 else ""

@@ -107,6 +107,7 @@ def check_bfmi(stats: xr.Dataset | None, limits: Thresholds) -> Check:
         badness=-values,
         values=values,
         bad=~(values >= limits.bfmi),
+        noun="chains",
         advice="The sampler explores the energy slowly, often because of heavy "
         "tails: change the parameterisation or the priors.",
     )

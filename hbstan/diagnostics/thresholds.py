@@ -57,6 +57,7 @@ def worst_of(
     values: NDArray[Any],
     bad: NDArray[Any],
     advice: str,
+    noun: str = "quantities",
 ) -> Check:
     """Complete ``check`` with the worst value; NaN counts as worst and as bad."""
     import numpy as np
@@ -74,6 +75,6 @@ def worst_of(
         outcome=Outcome.FAIL,
         value=float(values[worst]),
         subjects=tuple(concerned[:MOST_SUBJECTS]),
-        detail=f"{count} of {len(labels)} quantities",
+        detail=f"{count} of {len(labels)} {noun}",
         advice=advice,
     )

@@ -128,7 +128,10 @@ def program_from_file(path: str | Path) -> StanProgram:
             f"{str(path)!r} is not a Stan program: its name must end in .stan."
         )
     if not file.is_file():
-        raise ModelError(f"there is no file {str(path)!r}.")
+        raise ModelError(
+            f"there is no file {str(path)!r}.",
+            remedy="Give the path of an existing .stan file.",
+        )
     file = file.resolve()
     folders = (file.parent, file.parent.parent / "functions", stan_root() / "functions")
     return StanProgram(file, tuple(f for f in folders if f.is_dir()))

@@ -256,6 +256,8 @@ def test_a_failing_engine_is_heard() -> None:
 
 def test_a_program_of_ones_own(program: Path) -> None:
     engine = backend()
+    declared = "data { int prior_mu; vector[3] prior_mu_args; }\n"
+    program.write_text(declared + "parameters { real mu; }\n")
     data = {"J": 3, "n": [4, 5, 6], "y": [1, 2, 3]}
     got = run(program, data, priors={"mu": "Normal(0, 2)"}, backend=engine)
     seen, stan, _ = engine.seen
@@ -290,7 +292,7 @@ def test_equal_mappings_have_equal_hashes(program: Path) -> None:
 
 
 def test_a_program_has_no_holdout(program: Path) -> None:
-    with pytest.raises(ModelError, match="holdout is for the catalogue"):
+    with pytest.raises(ModelError, match="declares no holdout"):
         run(program, own(["a", "b"]), holdout="all")
 
 
@@ -369,7 +371,7 @@ def test_a_group_without_trials_has_no_raw_rate() -> None:
 def test_groups_of_a_users_program_are_unknown(program: Path) -> None:
     got = run(program, own(["a", "b"]))
     assert got.estimate is None
-    with pytest.raises(FitError, match="mine is not in the catalogue"):
+    with pytest.raises(FitError, match="mine is not like any model"):
         got.groups()
 
 
