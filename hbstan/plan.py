@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from hbstan import models
 from hbstan.convert import Labels
 from hbstan.errors import DataError, ModelError, PriorError
-from hbstan.priors import parse_prior, stan_data
+from hbstan.models import PriorChoice
+from hbstan.priors import as_prior, stan_data
 from hbstan.types import StanProgram
 
 if TYPE_CHECKING:
     from hbstan.data import Dataset
-    from hbstan.models import Model, PriorChoice
+    from hbstan.models import Model
     from hbstan.priors import Prior
 
 __all__ = ["Plan", "plan"]
@@ -57,6 +58,13 @@ class Plan:
     priors: Mapping[str, PriorChoice] = field(default_factory=dict)
     like: str = ""
 
+    def held_out(self) -> list[str]:
+        """Return the labels of the groups that the likelihood does not see."""
+        mask, labels = self.stan.get("holdout"), self.labels.coords.get("group")
+        if mask is None or labels is None:
+            return []
+        return [str(x) for x, out in zip(labels, mask, strict=True) if out]
+
 
 def plan(
     model: str | Path | Model,
@@ -72,12 +80,17 @@ def plan(
     DataError, ModelError, PriorError
         If the pieces do not fit together.
     """
+    if priors is not None and not isinstance(priors, Mapping):
+        raise PriorError(
+            f"priors is {priors!r}, but must map parameters to priors.",
+            remedy="Write e.g. priors={'tau': 'HalfNormal(1)'}.",
+        )
     name = "mapping"
-    if isinstance(data, str | Path):
+    if isinstance(data, str | Path) or hasattr(data, "iloc"):
         from hbstan import data as reader
 
-        name = Path(data).stem
         is_json = str(data).lower().endswith(".json")
+        name = Path(data).stem if isinstance(data, str | Path) else "data"
         data = reader.from_stan_json(data) if is_json else reader.load(data)
     name = getattr(data, "name", name)
     if isinstance(model, models.Model):
@@ -151,14 +164,15 @@ def _plan_program(
                 remedy="Pass your program's own mask among its data.",
             )
         _refuse_undeclared(program, priors or {}, declared)
-        objects = {
-            k: parse_prior(v) if isinstance(v, str) else v
-            for k, v in (priors or {}).items()
+        chosen = {
+            key: PriorChoice(as_prior(key, prior), "given", "given by the caller")
+            for key, prior in (priors or {}).items()
         }
-        stan = {**data, **stan_data(objects)}
-        return Plan(program.name, program, stan, Labels(), name, _hash(stan))
+        stan = {**data, **stan_data({k: c.prior for k, c in chosen.items()})}
+        labels = Labels(priors=declared.priors, binding=False)
+        return Plan(program.name, program, stan, labels, name, _hash(stan), chosen)
     model = _like(data, declared)
-    chosen: dict[str, PriorChoice] = {}
+    chosen = {}
     _refuse_undeclared(program, priors or {}, declared)
     if model is not None:
         chosen = models.resolve_priors(model, data, priors)
@@ -176,7 +190,8 @@ def _plan_program(
     if "predictive" in declared.names:
         stan["predictive"] = int(predictive)
     stan |= stan_data({key: choice.prior for key, choice in chosen.items()})
-    labels = _labels(data, {} if model is None else model.dims, tuple(chosen))
+    dims = {} if model is None else model.dims
+    labels = _labels(data, dims, tuple(chosen), binding=False)
     like = "" if model is None else model.name
     return Plan(program.name, program, stan, labels, name, data.hash, chosen, like)
 
@@ -223,7 +238,11 @@ def _refuse_undeclared(
 
 
 def _labels(
-    data: Dataset, dims: Mapping[str, list[str]], priors: tuple[str, ...]
+    data: Dataset,
+    dims: Mapping[str, list[str]],
+    priors: tuple[str, ...],
+    *,
+    binding: bool = True,
 ) -> Labels:
     """Label by group what the model, or common usage, has one of per group."""
     per_group = ("theta", "p", "z", "y", "n", "sigma", "holdout", "log_lik", "y_rep")
@@ -233,7 +252,7 @@ def _labels(
     }
     every = {name: ["group"] for name in per_group} | dict(dims)
     every |= {f"prior_{name}_args": ["prior_arg"] for name in priors}
-    return Labels(coords, every, priors)
+    return Labels(coords, every, priors, binding)
 
 
 def _mask(data: Dataset, holdout: Iterable[str | int] | str | None) -> list[int]:
@@ -242,7 +261,7 @@ def _mask(data: Dataset, holdout: Iterable[str | int] | str | None) -> list[int]
     if holdout == "all":
         return [1] * data.J
     # A text is one label: its letters could be other groups' labels.
-    labels = (holdout,) if isinstance(holdout, str) else holdout
+    labels = (holdout,) if isinstance(holdout, str | int) else holdout
     wanted = {str(label) for label in labels}
     unknown = wanted - set(data.labels)
     if unknown:

@@ -98,13 +98,16 @@ def _normal_effects(top: Draws, n_groups: int, rng: np.random.Generator) -> Draw
 
 
 def _logit_effects(top: Draws, n_groups: int, rng: np.random.Generator) -> Draws:
+    import numpy as np
     from scipy.special import expit
 
     effects = _normal_effects(top, n_groups, rng)
-    return {**effects, "p": expit(effects["theta"])}
+    p = np.asarray(expit(effects["theta"]))
+    return {**effects, "p": p}
 
 
 def _beta_effects(top: Draws, n_groups: int, rng: np.random.Generator) -> Draws:
+    import numpy as np
     from scipy.special import expit
 
     # p / (1 - p) is a ratio of gamma variables; their logarithms stay finite where
@@ -114,7 +117,8 @@ def _beta_effects(top: Draws, n_groups: int, rng: np.random.Generator) -> Draws:
     theta = _log_gamma(mu * kappa, shape, rng) - _log_gamma(
         (1.0 - mu) * kappa, shape, rng
     )
-    return {"theta": theta, "p": expit(theta)}
+    p = np.asarray(expit(theta))
+    return {"theta": theta, "p": p}
 
 
 def _log_gamma(
@@ -128,7 +132,8 @@ def _log_gamma(
 
     alpha = np.maximum(alpha, np.finfo(float).tiny)
     log_u = -rng.standard_exponential(shape)
-    draws: NDArray[Any] = np.log(rng.gamma(alpha + 1.0, size=shape)) + log_u / alpha
+    whole: NDArray[Any] = rng.gamma(alpha + 1.0, size=shape)
+    draws: NDArray[Any] = np.log(whole) + log_u / alpha
     return draws
 
 
@@ -146,7 +151,8 @@ def _normal_data(
     design: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> NDArray[Any]:
-    return rng.normal(parameters["theta"], design["sigma"])
+    estimates: NDArray[Any] = rng.normal(parameters["theta"], design["sigma"])
+    return estimates
 
 
 _FAMILIES: Mapping[str, tuple[Callable[..., Draws], Callable[..., NDArray[Any]]]] = {

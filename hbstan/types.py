@@ -8,6 +8,7 @@ fulfils, from narrow to wide.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -80,12 +81,18 @@ def _in_range(name: str, value: float, low: float, high: float, text: str) -> No
         raise SettingsError(f"{name} is {value!r}, but must be {text}.")
 
 
-def _whole(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SettingsError(
-            f"{name} is {value!r}, but must be a whole number from {low} to {high}."
-        )
-    _in_range(name, value, low, high, f"a whole number from {low} to {high}")
+def _whole(settings: SamplerSettings, name: str, low: int, high: int) -> None:
+    """Check a whole number of any type, and keep it as Python's own."""
+    value = getattr(settings, name)
+    text = f"a whole number from {low} to {high}"
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise SettingsError(f"{name} is {value!r}, but must be {text}.")
+    _in_range(name, number, low, high, text)
+    object.__setattr__(settings, name, number)
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class SamplerSettings:
     seed : int
         From 0 to 2**32 - 1; with the same backend it fixes every draw.
     chains : int
-        Number of Markov chains, numbered from 1.
+        Number of Markov chains.
     iter_warmup, iter_sampling : int
         Iterations per chain.
     thin : int
@@ -140,12 +147,12 @@ class SamplerSettings:
     parallel_chains: int | None = None
 
     def __post_init__(self) -> None:
-        _whole("seed", self.seed, 0, MAX_SEED)
-        _whole("chains", self.chains, 1, 1000)
-        _whole("iter_warmup", self.iter_warmup, 0, 2**31 - 1)
-        _whole("iter_sampling", self.iter_sampling, 1, 2**31 - 1)
-        _whole("thin", self.thin, 1, self.iter_sampling)
-        _whole("max_treedepth", self.max_treedepth, 1, 30)
+        _whole(self, "seed", 0, MAX_SEED)
+        _whole(self, "chains", 1, 1000)
+        _whole(self, "iter_warmup", 0, 2**31 - 1)
+        _whole(self, "iter_sampling", 1, 2**31 - 1)
+        _whole(self, "thin", 1, self.iter_sampling)
+        _whole(self, "max_treedepth", 1, 30)
         between = "strictly between 0 and 1"
         tiny = 1e-12
         _in_range("adapt_delta", self.adapt_delta, tiny, 1 - tiny, between)
@@ -157,7 +164,7 @@ class SamplerSettings:
             text = "a positive number"
             _in_range("step_size", self.step_size, 1e-300, 1e300, text)
         if self.parallel_chains is not None:
-            _whole("parallel_chains", self.parallel_chains, 1, 1000)
+            _whole(self, "parallel_chains", 1, 1000)
         self._check_inits()
 
     def _check_inits(self) -> None:

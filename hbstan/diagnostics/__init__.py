@@ -8,7 +8,7 @@ fraction of missing information (Betancourt 2016, arXiv:1604.00695).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hbstan.diagnostics.convergence import check_ess, check_rhat, tail_ess
 from hbstan.diagnostics.draws import check_draws, columns_of
@@ -18,17 +18,29 @@ from hbstan.errors import FitError
 from hbstan.results import Checks
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     import xarray as xr
+
+    class HasTree(Protocol):
+        """Anything that holds a labelled tree, such as a fit."""
+
+        @property
+        def tree(self) -> xr.DataTree:
+            """The labelled tree."""
+
 
 __all__ = ["Thresholds", "diagnose", "tail_ess"]
 
 
-def diagnose(tree: xr.DataTree, thresholds: Thresholds | None = None) -> Checks:
+def diagnose(
+    fit: xr.DataTree | HasTree, thresholds: Thresholds | None = None
+) -> Checks:
     """Check draws and sampler statistics.
 
     Parameters
     ----------
-    tree : xarray.DataTree
+    fit : xarray.DataTree or Fit
         With the groups ``posterior`` and, for the sampler's own checks,
         ``sample_stats``. An attribute ``sampled`` of the root (a JSON list) names
         the variables that the sampler moves; without it all count as such.
@@ -48,6 +60,11 @@ def diagnose(tree: xr.DataTree, thresholds: Thresholds | None = None) -> Checks:
         If there is no posterior.
     """
     limits = thresholds or Thresholds()
+    tree: Any = fit if hasattr(fit, "children") else getattr(fit, "tree", None)
+    if tree is None:
+        raise FitError(
+            f"{type(fit).__name__} cannot be diagnosed: give a fit or a DataTree."
+        )
     if "posterior" not in tree.children:
         raise FitError(
             "there is no posterior group to diagnose; the groups are "

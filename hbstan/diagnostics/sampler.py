@@ -27,8 +27,9 @@ def check_divergences(stats: xr.Dataset | None, limits: Thresholds) -> Check:
             limits.divergences,
             f"<= {limits.divergences}",
         ),
-        advice="The posterior has a region that the step size cannot follow: try the "
-        "non-centered program, or a larger adapt_delta.",
+        advice="The posterior has a region that the step size cannot follow: raise "
+        "adapt_delta, or try the program's other parameterisation (non-centered for "
+        "small or similar groups).",
     )
 
 

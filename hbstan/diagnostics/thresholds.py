@@ -45,7 +45,8 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not value >= 0:
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not value >= 0:
                 raise SettingsError(f"{name} is {value!r}, but must be at least 0.")
 
 

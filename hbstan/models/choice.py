@@ -61,10 +61,7 @@ def resolve_priors(
     PriorError
         If a name is no top-level parameter, or a family has the wrong support.
     """
-    wanted = {
-        name: pr.parse_prior(prior) if isinstance(prior, str) else prior
-        for name, prior in (given or {}).items()
-    }
+    wanted = {name: pr.as_prior(name, prior) for name, prior in (given or {}).items()}
     legal = [p.name for p in model.top_level]
     for name in wanted:
         if name not in legal:

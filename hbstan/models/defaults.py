@@ -48,17 +48,20 @@ def normal(data: Dataset) -> dict[str, tuple[Prior, str]]:
     stan = data.to_stan()
     y = np.asarray(stan["y"], dtype=float)
     sigma = np.asarray(stan["sigma"], dtype=float)
-    spread = _two_digits(float(np.std(y, ddof=1)) or float(np.median(sigma)))
+    # The spread of the estimates alone would be nearly zero for groups that happen
+    # to agree; their standard errors say how well that is known.
+    spread = _two_digits(float(np.sqrt(np.var(y, ddof=1) + np.mean(sigma**2))))
     centre = _two_digits(float(np.median(y)))
     return {
         "mu": (
             pr.Normal(centre, _two_digits(2.5 * spread)),
-            "2.5 standard deviations of the estimates around their median: "
-            "the data decide",
+            "2.5 times the spread of the estimates, errors included, around their "
+            "median: wide enough for the data to decide",
         ),
         "tau": (
             pr.HalfNormal(spread),
-            "the groups differ by no more than their estimates do",
+            "effects that differ by more than the estimates and their errors "
+            "together are possible, but not expected",
         ),
     }
 

@@ -23,6 +23,7 @@ from hbstan.priors.families import (
     StudentT,
 )
 from hbstan.priors.text import (
+    as_prior,
     parse_assignment,
     parse_prior,
     prior_from_record,
@@ -42,6 +43,7 @@ __all__ = [
     "Pareto",
     "Prior",
     "StudentT",
+    "as_prior",
     "parse_assignment",
     "parse_prior",
     "prior_from_record",

@@ -10,7 +10,13 @@ from typing import Any
 from hbstan.errors import PriorError
 from hbstan.priors.families import FAMILIES, Prior
 
-__all__ = ["parse_assignment", "parse_prior", "prior_from_record", "stan_data"]
+__all__ = [
+    "as_prior",
+    "parse_assignment",
+    "parse_prior",
+    "prior_from_record",
+    "stan_data",
+]
 
 #: Length of the argument vector that every Stan program declares.
 MAX_ARGS = 3
@@ -74,6 +80,24 @@ def _build(cls: type[Prior], pieces: list[str], text: str) -> Prior:
             remedy=f"Write {cls.__name__}({', '.join(names)}) with numbers.",
         )
     return cls(*numbers)
+
+
+def as_prior(name: str, prior: Any) -> Prior:
+    """Return the prior of ``name``, given as an object or as text.
+
+    Raises
+    ------
+    PriorError
+        If it is neither, or the text is no prior.
+    """
+    if isinstance(prior, str):
+        return parse_prior(prior)
+    if isinstance(prior, Prior):
+        return prior
+    raise PriorError(
+        f"the prior of {name} is {prior!r}, but must be a prior or its text.",
+        remedy="Write e.g. hb.HalfNormal(1) or 'HalfNormal(1)'.",
+    )
 
 
 def parse_assignment(text: str) -> tuple[str, Prior]:

@@ -252,10 +252,42 @@ def test_draws_of_unequal_number(changes: dict[str, Any]) -> None:
         tree(**changes)
 
 
-def test_tuples_have_no_labelled_form() -> None:
+def test_tuples_are_taken_apart() -> None:
     pair = np.empty((CHAINS, DRAWS), dtype=object)
-    with pytest.raises(ConvertError, match="'pair' is a tuple"):
-        to_tree(only(pair=pair), {})
+    for index in np.ndindex(pair.shape):
+        pair[index] = (float(sum(index)), np.array([1.0, 2.0, 3.0]))
+    posterior = to_tree(only(pair=pair), {})["posterior"]
+    expected = np.add.outer(np.arange(CHAINS), np.arange(DRAWS))
+    assert (posterior["pair.1"].values == expected).all()
+    assert posterior["pair.2"].shape == (CHAINS, DRAWS, 3)
+    assert (posterior["pair.2"].values == [1.0, 2.0, 3.0]).all()
+
+
+def test_complex_numbers_are_taken_apart() -> None:
+    values = np.full((CHAINS, DRAWS, 2), 1.5 - 2.5j)
+    posterior = to_tree(only(c=values), {})["posterior"]
+    assert (posterior["c.real"].values == 1.5).all()
+    assert (posterior["c.imag"].values == -2.5).all()
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
+def test_a_guessed_label_gives_way_to_the_shape(shape: tuple[int, ...]) -> None:
+    """Two groups: a theta of other shape is no theta per group."""
+    guess = Labels({"group": ["a", "b"]}, {"theta": ["group"]}, binding=False)
+    theta = np.zeros((CHAINS, DRAWS, *shape))
+    found = to_tree(only(theta=theta), {}, labels=guess)["posterior"]["theta"]
+    assert "group" not in found.dims
+    fitting = np.zeros((CHAINS, DRAWS, 2))
+    found = to_tree(only(theta=fitting), {}, labels=guess)["posterior"]["theta"]
+    assert found.dims[2:] == ("group",)
+
+
+def test_an_lprior_of_other_length_stays_whole() -> None:
+    guess = Labels(priors=("mu", "tau"), binding=False)
+    lprior = np.zeros((CHAINS, DRAWS, 3))
+    assert list(to_tree(only(lprior=lprior), {}, labels=guess)["log_prior"]) == [
+        "lprior"
+    ]
 
 
 def test_equal_draws_give_identical_trees() -> None:

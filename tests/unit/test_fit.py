@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -264,7 +267,8 @@ def test_a_program_of_ones_own(program: Path) -> None:
     assert got.model == "mine"
     assert seen.file == program.resolve()
     assert stan == {**data, "prior_mu": 1, "prior_mu_args": [0.0, 2.0, 0.0]}
-    assert got.priors == {}
+    assert got.priors["mu"]["prior"] == "Normal(0, 2)"
+    assert got.priors["mu"]["origin"] == "given"
     assert got.provenance["data_name"] == "mapping"
     assert got.posterior["theta"].dims == ("chain", "draw", "theta_dim_0")
 
@@ -416,16 +420,37 @@ def test_an_interrupted_save_leaves_the_old_file(
     run(seed=1).save(path)
     newer = run(seed=2)
 
-    def explode(self: xr.DataTree, target: Path, **_: Any) -> None:
-        Path(target).write_bytes(b"half a file")
+    def explode(descriptor: int) -> None:
         raise error("cut off")
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", explode)
+    monkeypatch.setattr(os, "fsync", explode)
     expected = FitError if error is OSError else error
     with pytest.raises(expected, match="cut off"):
         newer.save(path)
     assert Fit.load(path).provenance["seed"] == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    """A limit on file sizes fails like a full disk, in a process of its own."""
+    run(seed=1).save(tmp_path / "fit.nc")
+    before = (tmp_path / "fit.nc").read_bytes()
+    script = (
+        "import resource, sys\n"
+        "from hbstan.errors import FitError\n"
+        "from hbstan.fit import Fit\n"
+        "fit = Fit.load('fit.nc')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        "try:\n"
+        "    fit.save('fit.nc')\n"
+        "except FitError as err:\n"
+        "    sys.exit('cannot be written' not in str(err))\n"
+        "sys.exit(9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "fit.nc").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
@@ -495,3 +520,58 @@ def test_the_package_offers_the_function() -> None:
     assert set(hb.__all__) <= set(dir(hb))
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         getattr(hb, "fitt")  # noqa: B009
+
+
+def test_a_constant_quantity_raises_no_warning() -> None:
+    """A group of one trial has overdispersion 1 in every draw."""
+    engine = FakeBackend(
+        {
+            "mu": lambda rng, data, n: rng.standard_normal(n),
+            "tau": lambda rng, data, n: rng.exponential(size=n),
+            "overdispersion": lambda rng, data, n: np.ones((n, data["J"])),
+        }
+    )
+    got = fit("logit_centered", "surgical", seed=1, backend=engine)
+    assert got.summary().loc["overdispersion[A]", "mean"] == 1.0
+    assert np.isfinite(got.summary().loc["mu", "r_hat"])
+
+
+def test_numpy_integers_are_whole_numbers() -> None:
+    got = run(seed=np.int64(3), chains=np.int32(2))
+    assert got.provenance["seed"] == 3
+    assert type(got.provenance["seed"]) is int
+
+
+def test_a_frame_is_read_like_a_file() -> None:
+    frame = datasets.load("surgical").to_frame()
+    frame.columns = ["hospital", "n", "events"]
+    frame = frame.rename(columns={"n": "trials"})
+    assert run(data=frame).posterior["group"].values.tolist() == list("ABCDEFGHIJKL")
+
+
+def test_held_out_groups_are_recorded() -> None:
+    assert run(holdout=["B", "D"]).provenance["holdout"] == ["B", "D"]
+    assert run().provenance["holdout"] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: run(priors="tau=HalfNormal(1)"), PriorError, "must map parameters"),
+        (lambda: run(priors={"tau": 3}), PriorError, "the prior of tau is 3"),
+        (lambda: run(holdout=3), DataError, "holdout names"),
+        (lambda: run().summary(["nope"]), FitError, "no variable 'nope'"),
+        (lambda: run().summary(ci_prob=1.5), FitError, "ci_prob is 1.5"),
+        (lambda: run().groups(ci_prob=0), FitError, "ci_prob is 0"),
+        (lambda: hb.Thresholds(rhat="1"), SettingsError, "rhat is '1'"),
+        (lambda: hb.diagnose({"rhat": 1.1}), FitError, "dict cannot be diagnosed"),
+    ],
+)
+def test_plausible_slips_get_typed_errors(call: Any, error: Any, text: str) -> None:
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_a_fit_is_diagnosed_by_the_function_too() -> None:
+    got = run()
+    assert hb.diagnose(got) == got.diagnose()

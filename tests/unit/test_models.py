@@ -202,9 +202,19 @@ def test_default_priors_of_estimates_follow_their_spread() -> None:
     model = models.get("eight_schools_noncentered")
     y = [10.0, 20.0, 60.0]
     chosen = models.resolve_priors(model, estimates(y, [1.0, 1.0, 1.0]))
-    spread = float(f"{np.std(y, ddof=1):.2g}")
-    assert chosen["mu"].prior == pr.Normal(20, float(f"{2.5 * spread:.2g}"))
-    assert chosen["tau"].prior == pr.HalfNormal(spread)
+    # Variance of the estimates 700, of their errors 1; sqrt(701) = 26.5.
+    assert chosen["mu"].prior == pr.Normal(20, 65)
+    assert chosen["tau"].prior == pr.HalfNormal(26)
+
+
+def test_default_priors_leave_the_data_to_speak_where_groups_agree() -> None:
+    """Estimates that agree by chance must not make the priors sharp."""
+    model = models.get("eight_schools_noncentered")
+    y, se = [1.0, 1.01, 0.99], [1.0, 1.0, 1.0]
+    chosen = models.resolve_priors(model, estimates(y, se))
+    pooled = 1 / np.sqrt(3)
+    assert chosen["mu"].prior.scale > 4 * pooled
+    assert chosen["tau"].prior.scale >= 1.0
 
 
 def test_default_priors_of_equal_estimates_follow_their_errors() -> None:
@@ -264,7 +274,7 @@ def test_priors_with_the_wrong_support(
 
 @pytest.mark.parametrize("wrong", [1.0, None, ("Normal", 0, 1)])
 def test_things_that_are_no_prior(wrong: object) -> None:
-    with pytest.raises(PriorError, match="cannot be the prior of tau"):
+    with pytest.raises(PriorError, match="the prior of tau is"):
         _resolve("logit_noncentered", {"tau": wrong})
 
 
