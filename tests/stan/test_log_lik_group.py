@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from programs import altered, build, values_at
+from programs import FUNCTIONS, altered, build, values_at
 from reference import ARGUMENTS, binomial_logit_normal
 from scipy import integrate, special, stats
+
+#: An array of shape (hyperparameter pairs, groups).
+Grid = NDArray[np.float64]
 
 #: The promised absolute accuracy of a log probability.
 ACCURACY = 1e-6
@@ -56,6 +60,48 @@ def logit_log_lik_group(
     points[:, 1] = np.log([tau for _, tau in hyper])
     model = build(name, logit_data(groups), root)
     return values_at(model, points)["log_lik_group"][:, 0]
+
+
+def bisect(left_of: Callable[[Grid], NDArray[np.bool_]], low: Grid, high: Grid) -> Grid:
+    """Return where ``left_of`` turns from true to false, element by element."""
+    for _ in range(100):
+        middle = 0.5 * (low + high)
+        left = left_of(middle)
+        low, high = np.where(left, middle, low), np.where(left, high, middle)
+    return 0.5 * (low + high)
+
+
+def binomial_logit_normal_grid(
+    groups: list[tuple[int, int]], hyper: list[tuple[float, float]]
+) -> Grid:
+    """Integrate over the log-odds: shape (hyperparameter pairs, groups).
+
+    64 panels of 20 Gauss-Legendre nodes between the points where the integrand
+    has fallen by ``exp(-60)`` from its peak; peak and ends come from bisection.
+    """
+    n, y = np.array(groups, dtype=float).T
+    mu, tau = np.array(hyper)[:, :1], np.array(hyper)[:, 1:]
+
+    def log_f(theta: Grid) -> Grid:
+        binomial = y * theta - n * np.logaddexp(0.0, theta)
+        return np.asarray(binomial - 0.5 * ((theta - mu) / tau) ** 2)
+
+    def rising(theta: Grid) -> NDArray[np.bool_]:
+        return np.asarray(y - n * special.expit(theta) > (theta - mu) / tau**2)
+
+    mode = bisect(rising, mu + tau**2 * (y - n), mu + tau**2 * y)
+    peak = log_f(mode)
+    left = bisect(lambda t: log_f(t) < peak - 60, mode - 12 * tau, mode)
+    right = bisect(lambda t: log_f(t) > peak - 60, mode, mode + 12 * tau)
+    half = (right - left) / 128
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    total = np.zeros_like(mode)
+    for panel, (node, weight) in product(range(64), zip(nodes, weights, strict=True)):
+        theta = left + half * (2 * panel + 1 + node)
+        total += weight * np.exp(log_f(theta) - peak)
+    choose = -np.log1p(n) - special.betaln(n - y + 1, y + 1)
+    integral = np.log(half * total / (tau * np.sqrt(2 * np.pi)))
+    return np.asarray(choose + peak + integral)
 
 
 def assert_accurate(
@@ -138,6 +184,132 @@ def test_wrong_quadrature_is_caught(fault: str, tmp_path: Path) -> None:
     root = altered(tmp_path / "stan", file, *FAULTS[fault])
     with pytest.raises(AssertionError):
         assert_accurate(5.0, MU, root)
+
+
+# --- few events or non-events against a population far away
+
+#: Trials, events, mu and tau where Newton steps from a guess between data and
+#: population swing from one side of the mode to the other for ever.
+CYCLES = [
+    (1000, 0, 3.75, 0.1228),
+    (1490, 0, 4.51, 0.092),
+    (44015, 2, 4.69, 0.019),
+    (10**6, 0, 3.0, 0.01),
+]
+MIRRORED = [(n, n - y, -mu, tau) for n, y, mu, tau in CYCLES]
+
+
+def assert_cycles_accurate(root: Path | None = None) -> None:
+    """Compare every group of the list with adaptive integration at every pair."""
+    points = CYCLES + MIRRORED
+    groups = [(n, y) for n, y, _, _ in points]
+    hyper = [(mu, tau) for _, _, mu, tau in points]
+    expected = [
+        [binomial_logit_normal(y, n, mu, tau) for n, y in groups] for mu, tau in hyper
+    ]
+    values = logit_log_lik_group(groups, hyper, root)
+    np.testing.assert_allclose(values, expected, rtol=0, atol=ACCURACY)
+
+
+def draw_far_points(
+    seed: int, pairs: int, size: int
+) -> tuple[list[tuple[int, int]], list[tuple[float, float]]]:
+    """Draw groups with at most five events or non-events, and (mu, tau) pairs."""
+    rng = np.random.default_rng(seed)
+    n = np.exp(rng.uniform(np.log(1e2), np.log(1e6), size)).astype(int)
+    few = rng.integers(0, 6, size)
+    y = np.where(rng.random(size) < 0.5, few, n - few)
+    mu = rng.uniform(-8, 8, pairs)
+    tau = np.exp(rng.uniform(np.log(0.01), np.log(5), pairs))
+    return (
+        list(zip(n.tolist(), y.tolist(), strict=True)),
+        list(zip(mu.tolist(), tau.tolist(), strict=True)),
+    )
+
+
+def assert_far_points_accurate(root: Path | None = None) -> None:
+    """Compare 10,000 random points with composite Gauss-Legendre sums."""
+    groups, hyper = draw_far_points(seed=1, pairs=100, size=100)
+    np.testing.assert_allclose(
+        logit_log_lik_group(groups, hyper, root),
+        binomial_logit_normal_grid(groups, hyper),
+        rtol=0,
+        atol=ACCURACY,
+    )
+
+
+def test_groups_far_from_the_population_are_accurate() -> None:
+    assert_cycles_accurate()
+
+
+def test_random_far_points_are_accurate() -> None:
+    assert_far_points_accurate()
+
+
+def test_the_two_references_agree() -> None:
+    groups, hyper = draw_far_points(seed=2, pairs=6, size=6)
+    groups += [(n, y) for n, y, _, _ in CYCLES]
+    hyper += [(mu, tau) for _, _, mu, tau in CYCLES]
+    adaptive = [
+        [binomial_logit_normal(y, n, mu, tau) for n, y in groups] for mu, tau in hyper
+    ]
+    np.testing.assert_allclose(
+        binomial_logit_normal_grid(groups, hyper), adaptive, rtol=0, atol=2e-7
+    )
+
+
+#: Kept in a bracket, but bisected only when a step leaves it: steps that land near
+#: its two ends by turns hardly shrink it.
+BRACKETED = """real low = tau * (y - n);
+  real high = tau * y;
+  real x = guess;
+  real scaled_move = 1;
+  int iteration = 0;
+  while (scaled_move > 0.1 && iteration < 100) {
+    real p = inv_logit(mu + tau * x);
+    real slope = tau * (y - n * p) - x;
+    real curvature = 1 + square(tau) * n * p * (1 - p);
+    real next = x + slope / curvature;
+    if (slope > 0) {
+      low = fmax(low, x);
+    } else {
+      high = fmin(high, x);
+    }
+    if (next < low || next > high) {
+      next = 0.5 * (low + high);
+    }
+"""
+
+
+def mode_source() -> str:
+    """Return the search for the mode, from the guess to the end of a step."""
+    text = (FUNCTIONS / "quadrature.stanfunctions").read_text()
+    start = text.index("real x = side * fmax(side * guess")
+    return text[start : text.index("    scaled_move = abs(next - x)", start)]
+
+
+#: What to replace in the search for the mode, and by what.
+CYCLING: dict[str, Callable[[], tuple[str, str]]] = {
+    "plain": lambda: ("next = side * fmax(side * next, side * center);", ""),
+    "bracketed": lambda: (mode_source(), BRACKETED),
+}
+
+
+@pytest.mark.parametrize(
+    ("search", "check"),
+    [
+        ("plain", assert_far_points_accurate),
+        ("bracketed", assert_far_points_accurate),
+        ("bracketed", assert_cycles_accurate),
+    ],
+)
+def test_search_that_cycles_is_caught(
+    search: str, check: Callable[[Path], None], tmp_path: Path
+) -> None:
+    file = "functions/quadrature.stanfunctions"
+    root = altered(tmp_path / "stan", file, *CYCLING[search]())
+    with pytest.raises(AssertionError):
+        check(root)
 
 
 # --- closed forms
