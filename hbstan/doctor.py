@@ -55,11 +55,15 @@ def examine() -> Checks:
 
 
 def usable_backend(checks: Checks) -> str | None:
-    """Return the backend that ``auto`` takes, or None if none works."""
-    for name in ("cmdstan", "stanli"):
-        if checks[name].passed:
-            return name
-    return None
+    """Return the backend that ``auto`` takes, or None if it takes none.
+
+    The rule is that of :func:`hbstan.backends.choose`: a CmdStan that is there but
+    cannot be used is an error, for which stanli does not stand in.
+    """
+    if checks["cmdstan"].passed:
+        return "cmdstan"
+    broken = checks["cmdstan"].outcome is Outcome.FAIL
+    return "stanli" if checks["stanli"].passed and not broken else None
 
 
 def _python() -> Check:
@@ -164,7 +168,14 @@ def _cmdstan() -> Check:
     try:
         found = find_cmdstan()
     except HbstanError as err:
-        return Check("cmdstan", label, Outcome.FAIL, rule=rule, detail=str(err))
+        return Check(
+            "cmdstan",
+            label,
+            Outcome.FAIL,
+            rule=rule,
+            detail=err.message,
+            advice=err.remedy or "",
+        )
     if found is None:
         return Check(
             "cmdstan",

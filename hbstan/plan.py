@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan import models
+from hbstan.backends.stan_data import plain_data
 from hbstan.convert import Labels
 from hbstan.errors import DataError, ModelError, PriorError
 from hbstan.models import PriorChoice
@@ -168,7 +169,8 @@ def _plan_program(
             key: PriorChoice(as_prior(key, prior), "given", "given by the caller")
             for key, prior in (priors or {}).items()
         }
-        stan = {**data, **stan_data({k: c.prior for k, c in chosen.items()})}
+        given = plain_data(program.name, data)
+        stan = {**given, **stan_data({k: c.prior for k, c in chosen.items()})}
         labels = Labels(priors=declared.priors, binding=False)
         return Plan(program.name, program, stan, labels, name, _hash(stan), chosen)
     model = _like(data, declared)

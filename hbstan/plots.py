@@ -97,7 +97,7 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
     return figure
 
 
-def ranks(fit: Fit, var_names: list[str] | None = None) -> Figure:
+def ranks(fit: Fit, var_names: list[str] | None = None, *, seed: int = 0) -> Figure:
     """Draw rank distributions per chain, which are uniform if the chains mix.
 
     Parameters
@@ -105,6 +105,9 @@ def ranks(fit: Fit, var_names: list[str] | None = None) -> Figure:
     fit : Fit
     var_names : list of str, optional
         Variables; by default the top-level parameters.
+    seed : int
+        For the simulated ranks that the band is computed from, so that the picture
+        of a fit can be made again.
 
     Returns
     -------
@@ -128,14 +131,14 @@ def ranks(fit: Fit, var_names: list[str] | None = None) -> Figure:
     import numpy as np
     import xarray as xr
     from arviz_plots import plot_rank
+    from matplotlib.lines import Line2D
 
     names = var_names or _top_level(fit)
     every = -(-fit.posterior.sizes["draw"] // _MOST_RANKED)
     thinned = fit.posterior[names].isel(draw=slice(None, None, every))
     colors = [_CHAINS[i % len(_CHAINS)] for i in range(thinned.sizes["chain"])]
-    # The band comes from simulated uniform ranks: a fixed seed makes the picture
-    # of a fit reproducible, and few simulations make it quick.
-    band = {"n_simulations": _BAND_SIMULATIONS, "rng": np.random.default_rng(0)}
+    # The band comes from simulated uniform ranks: few make the picture quick.
+    band = {"n_simulations": _BAND_SIMULATIONS, "rng": np.random.default_rng(seed)}
     with _figures_unregistered():
         collection = plot_rank(
             xr.DataTree.from_dict({"posterior": thinned}),
@@ -143,11 +146,16 @@ def ranks(fit: Fit, var_names: list[str] | None = None) -> Figure:
             backend="matplotlib",
             stats={"ecdf_pit": band},
             color=colors,
-            figure_kwargs={"figsize": (3.6 * len(names) + 0.4, 3.0)},
+            figure_kwargs={"figsize": (3.6 * len(names) + 1.2, 3.0)},
         )
         figure: Figure = collection.viz["figure"].item()
     figure.set_layout_engine("constrained")
     figure.suptitle(f"{fit.model}: ECDF of the ranks by chain, minus uniform")
+    handles = [Line2D([], [], color=color, linewidth=2.5) for color in colors]
+    chains = [str(chain) for chain in thinned["chain"].values]
+    figure.legend(
+        handles, chains, loc="outside right upper", title="chain", frameon=False
+    )
     return figure
 
 

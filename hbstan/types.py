@@ -37,7 +37,8 @@ StanData = Mapping[str, Any]
 
 #: Where the chains start: None (uniform within a radius of 2 on the unconstrained
 #: scale), another radius, one mapping of constrained parameter values for all
-#: chains, or one mapping per chain.
+#: chains, or one mapping per chain. Parameters that a mapping leaves out start at
+#: random with cmdstan; stanli wants all of them.
 Inits = float | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 MAX_SEED = 2**32 - 1
@@ -168,9 +169,14 @@ class SamplerSettings:
         self._check_inits()
 
     def _check_inits(self) -> None:
-        inits = self.inits
+        inits: Any = self.inits
         if inits is None or isinstance(inits, Mapping):
             return
+        if isinstance(inits, str):
+            raise SettingsError(
+                f"inits is the text {inits!r}, but must be a radius, a mapping of "
+                "parameter values, or one mapping per chain."
+            )
         if isinstance(inits, (int, float)):
             _in_range("inits", inits, 0, 1e300, "a radius of at least 0")
             return

@@ -6,14 +6,18 @@ or stanli.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from hbstan.errors import SettingsError
+from hbstan.errors import NotSupportedError, SettingsError
+from hbstan.types import GeneratesQuantities
 
 if TYPE_CHECKING:
-    from hbstan.types import Backend
+    from numpy.typing import NDArray
 
-__all__ = ["BACKENDS", "choose"]
+    from hbstan.types import Backend, RawDraws, StanData, StanProgram
+
+__all__ = ["BACKENDS", "choose", "generate_quantities"]
 
 #: The names that ``backend=`` and ``--backend`` accept.
 BACKENDS = ("auto", "cmdstan", "stanli")
@@ -59,3 +63,45 @@ def choose(backend: str | Backend = "auto") -> Backend:
     from hbstan.backends.cmdstan import CmdStanBackend
 
     return CmdStanBackend()
+
+
+def generate_quantities(
+    backend: Backend,
+    program: StanProgram,
+    data: StanData,
+    draws: RawDraws,
+    *,
+    seed: int,
+) -> Mapping[str, NDArray[Any]]:
+    """Run a program's generated quantities on draws of an earlier fit.
+
+    Parameters
+    ----------
+    backend : Backend
+        One that fulfils :class:`hbstan.types.GeneratesQuantities`.
+    program : StanProgram
+        Its parameters must be among the draws.
+    data : mapping
+        The program's data; they may differ from those of the fit.
+    draws : RawDraws
+        The draws of the parameters.
+    seed : int
+        For the random numbers in generated quantities.
+
+    Returns
+    -------
+    mapping of str to ndarray
+        Each of shape ``(chain, draw, *shape)``.
+
+    Raises
+    ------
+    NotSupportedError
+        If the backend cannot do this.
+    """
+    if not isinstance(backend, GeneratesQuantities):
+        raise NotSupportedError(
+            f"the {backend.name} backend cannot run generated quantities on an "
+            "earlier fit.",
+            remedy="Use backend='cmdstan' (hbstan install-cmdstan provides it).",
+        )
+    return backend.generate_quantities(program, data, draws, seed=seed)

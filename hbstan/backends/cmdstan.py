@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends.console import iterations_as_progress
+from hbstan.backends.inits import plain_inits
+from hbstan.backends.stan_data import in_plain_words, plain_data
 from hbstan.errors import DataError, SamplingError, ToolchainError
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
 
@@ -35,6 +37,12 @@ _STARTED = ("Gradient evaluation", "Rejecting initial value", "Iteration:")
 _TELLING = re.compile(r"exception|error|fail|reject|unable|cannot|could not", re.I)
 #: The C++ name of the model, which says nothing to people.
 _NAMESPACE = re.compile(r"\w+_model_namespace::\w+_model: ")
+#: A source file in a message: the copy of an included file, or of the program, whose
+#: name is that of a C++ identifier.
+_COPY = re.compile(
+    r"'(?:[^'\n]*/(?:\.build|hbstan-build-[^/'\n]*)/include/(?:d/)*(?P<include>[^'\n]+)"
+    r"|(?:[^'\n]*/)?\w+\.stan)', line"
+)
 #: How often progress lines are asked for, in iterations.
 _REFRESH = 100
 
@@ -107,10 +115,17 @@ class CmdStanBackend:
         ------
         CompileError
             If the program does not compile.
+        DataError
+            If the data are refused.
+        SettingsError
+            If initial values are not those of the program's parameters. CmdStan
+            draws those at random that are not given.
         SamplingError
             If a chain fails; ``console`` holds what CmdStan said.
         """
+        values = plain_data(program.name, data)
         compiled = self.compile(program, progress=progress)
+        starts = plain_inits(settings.inits, compiled.parameters())
         model = _model(compiled)
         started = time.perf_counter()
         with (
@@ -120,11 +135,11 @@ class CmdStanBackend:
         ):
             try:
                 fit = model.sample(
-                    data=_json_ready(data),
+                    data=values,
                     chains=settings.chains,
                     parallel_chains=settings.parallel_chains,
                     seed=settings.seed,
-                    inits=settings.inits,
+                    inits=starts,
                     iter_warmup=settings.iter_warmup,
                     iter_sampling=settings.iter_sampling,
                     save_warmup=settings.save_warmup,
@@ -136,24 +151,25 @@ class CmdStanBackend:
                     adapt_delta=settings.adapt_delta if settings.adapts else None,
                     output_dir=folder,
                     sig_figs=_DIGITS,
+                    # Or a program with profile blocks writes to the working folder.
+                    save_profile=True,
                     show_progress=False,
                     show_console=show,
                     refresh=_REFRESH,
                 )
                 return self._raw(compiled, fit, settings, started)
             except (RuntimeError, ValueError, TypeError, OSError) as err:
-                raise _sampling_error(program, folder, err) from err
+                raise _sampling_error(program, values, folder, err) from err
 
     def log_density(
         self, program: StanProgram, data: StanData, parameters: Mapping[str, Any]
     ) -> tuple[float, NDArray[np.float64]]:
         """Return log density and gradient; see :class:`hbstan.types.LogDensity`."""
+        values = plain_data(program.name, data)
         model = _model(self.compile(program))
         try:
             with _quiet_cmdstanpy():
-                table = model.log_prob(
-                    _json_ready(parameters), data=_json_ready(data), sig_figs=_EXACT
-                )
+                table = model.log_prob(dict(parameters), data=values, sig_figs=_EXACT)
         except (RuntimeError, ValueError, TypeError) as err:
             raise SamplingError(
                 f"{program.name}: no log density at this point: {err}", console=str(err)
@@ -167,6 +183,7 @@ class CmdStanBackend:
         """Run generated quantities; see :class:`hbstan.types.GeneratesQuantities`."""
         from hbstan.backends.stan_csv import write_draws
 
+        values = plain_data(program.name, data)
         model = _model(self.compile(program))
         with (
             tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
@@ -175,7 +192,7 @@ class CmdStanBackend:
             files = write_draws(Path(folder), program.name, draws)
             try:
                 out = model.generate_quantities(
-                    data=_json_ready(data),
+                    data=values,
                     previous_fit=files,
                     seed=seed,
                     gq_output_dir=folder,
@@ -187,7 +204,7 @@ class CmdStanBackend:
                     for name in out.metadata.stan_vars
                 }
             except (RuntimeError, ValueError, TypeError, OSError) as err:
-                raise _sampling_error(program, folder, err) from err
+                raise _sampling_error(program, values, folder, err) from err
 
     def _raw(
         self,
@@ -237,10 +254,6 @@ def _by_chain(values: NDArray[Any], chains: int) -> NDArray[Any]:
     return values.reshape(chains, -1, *values.shape[1:])
 
 
-def _json_ready(data: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(data)
-
-
 def _console(fit: Any) -> str:
     texts = [Path(f).read_text(errors="replace") for f in fit.runset.stdout_files]
     return "\n".join(texts)
@@ -254,24 +267,42 @@ def _quiet_cmdstanpy() -> Any:
 
 
 def _sampling_error(
-    program: StanProgram, folder: str, err: Exception
+    program: StanProgram, data: StanData, folder: str, err: Exception
 ) -> SamplingError | DataError:
     """Report what CmdStan said, from its console files while they exist."""
     files = sorted(Path(folder).glob("*stdout*.txt")) + sorted(
         Path(folder).glob("*.txt")
     )
-    console = "\n".join(f.read_text(errors="replace") for f in dict.fromkeys(files))
-    said = _telling_lines(console) or str(err)
-    if "Exception" in said and not any(mark in console for mark in _STARTED):
+    said = "\n".join(f.read_text(errors="replace") for f in dict.fromkeys(files))
+    console = _with_own_files(program, said)
+    telling = in_plain_words(_telling_lines(console), data) or str(err)
+    if "Exception" in telling and not any(mark in console for mark in _STARTED):
         return DataError(
-            f"{program.name}: CmdStan refused the data: {said}",
+            f"{program.name}: CmdStan refused the data: {telling}",
             remedy="Compare the data with the program's data block.",
         )
     return SamplingError(
-        f"{program.name}: CmdStan failed: {said}",
+        f"{program.name}: CmdStan failed: {telling}",
         remedy="Check the data, the priors and the initial values.",
         console=console or str(err),
     )
+
+
+def _with_own_files(program: StanProgram, text: str) -> str:
+    """Put the user's files where the text names the copies that were compiled."""
+    from hbstan.includes import find_includes
+
+    if not _COPY.search(text):
+        return text
+    found = find_includes(program.file, program.include_paths)
+    includes = {include.name: include.path for include in found}
+
+    def own(match: re.Match[str]) -> str:
+        name = match["include"]
+        file = program.file if name is None else includes.get(name, name)
+        return f"'{file}', line"
+
+    return _COPY.sub(own, text).replace("included from\n", "included from ")
 
 
 def _telling_lines(console: str, most: int = 6) -> str:

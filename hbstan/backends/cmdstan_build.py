@@ -20,6 +20,16 @@ __all__ = ["build", "toolchain_identity"]
 
 #: Variables that CmdStan's makefile takes from the environment.
 _MAKE_VARIABLES = ("CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LDLIBS", "STANCFLAGS")
+#: More of them, and what the compiler and make themselves take: these count only
+#: where they are set.
+_FURTHER = re.compile(
+    r"STAN_(?!NUM_THREADS$)\w+|STANC\w*|O|O_\w+|\w*_OPTIMS|CXX_\w+|CPPFLAGS_\w+|CXXFLAGS_\w+"
+    r"|LDFLAGS_\w+|LDLIBS_\w+|LOADLIBES|INC|INC_\w+|OPENCL_\w+|TBB\w*|MPI_\w+"
+    r"|USER_HEADER|ALLOW_UNDEFINED|PRECOMPILED_HEADERS|HBSTAN_PCH|CC"
+    r"|MATH|STAN|EIGEN|BOOST|SUNDIALS|CPATH|CPLUS_INCLUDE_PATH|LIBRARY_PATH"
+)
+#: Those among them that name a file, which counts by content.
+_NAMES_FILE = ("USER_HEADER",)
 _STANC_ERROR = re.compile(r"^(?:\w+ )*error in '|^Error: |^Fatal error", re.M)
 _MAKE_LINE = re.compile(r"^(make(\[\d+\])?: |Command \[|\s*exited with code)")
 #: Lines of a C++ compiler's output that a message repeats.
@@ -31,7 +41,8 @@ def toolchain_identity(installation: Installation) -> str:
 
     It holds CmdStan's version, its folder (executables refer to libraries in it),
     what it was assembled from, the user's ``make/local``, the compiler's version
-    and the variables that make takes from the environment.
+    and the variables that make and the compiler take from the environment, such as
+    ``CXXFLAGS``, ``STAN_THREADS`` and ``O``.
 
     Raises
     ------
@@ -48,8 +59,26 @@ def toolchain_identity(installation: Installation) -> str:
         hashlib.sha256(settings).hexdigest() if settings else "",
         _compiler_version(),
         *(f"{name}={os.environ.get(name, '')}" for name in _MAKE_VARIABLES),
+        *_further_settings(),
     ]
     return "\n".join(parts)
+
+
+def _further_settings() -> list[str]:
+    """Return the other settings that the environment makes, in order of their names.
+
+    make takes ``STAN_THREADS``, ``O`` and the like from the environment as it does
+    from ``cpp_options``, and makes another executable of the same program.
+    """
+    settings = []
+    for name in sorted(filter(_FURTHER.fullmatch, os.environ)):
+        value = os.environ[name]
+        settings.append(f"{name}={value}")
+        if name in _NAMES_FILE and Path(value).is_file():
+            settings.append(hashlib.sha256(Path(value).read_bytes()).hexdigest())
+    # Those given on the command line of a make that runs us.
+    overrides = os.environ.get("MAKEFLAGS", "").partition("-- ")[2]
+    return [*settings, *([f"make {overrides}"] if overrides else [])]
 
 
 def build(

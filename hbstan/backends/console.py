@@ -9,15 +9,37 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from threading import Lock
 
 from hbstan.types import Progress
 
-__all__ = ["iterations_as_progress"]
+__all__ = ["StepsOnly", "iterations_as_progress"]
 
 _ITERATION = re.compile(r"(?:Chain \[(\d+)\] )?Iteration:\s*(\d+) / (\d+)")
+
+
+@dataclass(frozen=True)
+class StepsOnly:
+    """A progress callback that wants to hear of steps, but not of iterations.
+
+    For logs, where minutes of compiling or waiting want a word, but thousands of
+    iterations do not. The engines then print no iterations, and nothing is caught.
+
+    Parameters
+    ----------
+    begin : callable
+        Receives the name of each step when it begins.
+    """
+
+    begin: Callable[[str], None]
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Report the step if nothing of it is done yet."""
+        if done == 0:
+            self.begin(step)
 
 
 class _IterationReader(io.TextIOBase):
@@ -53,7 +75,7 @@ def iterations_as_progress(
     Parameters
     ----------
     progress : Progress or None
-        With None nothing is caught.
+        With None, or with :class:`StepsOnly`, nothing is caught.
     chains : int
         Number of chains, for the total.
     step : str
@@ -64,7 +86,7 @@ def iterations_as_progress(
     bool
         Whether the engine should print its progress.
     """
-    if progress is None:
+    if progress is None or isinstance(progress, StepsOnly):
         yield False
         return
     with redirect_stdout(_IterationReader(progress, step, chains)):

@@ -1,8 +1,10 @@
 """The stanli backend: Stan's interpreter in a wheel, without a compiler.
 
-It samples and evaluates log densities in process. It has no standalone generated
-quantities and no fixed-parameter sampling; asking for them raises
-:class:`~hbstan.errors.NotSupportedError`.
+It samples and evaluates log densities in process. It cannot run generated quantities
+on an earlier fit, has no fixed-parameter sampling (of a program without parameters),
+and does not know all of Stan; what it cannot do raises
+:class:`~hbstan.errors.NotSupportedError`. Initial values must be given for all
+parameters of a program, or for none.
 """
 
 from __future__ import annotations
@@ -10,15 +12,19 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends.console import iterations_as_progress
+from hbstan.backends.inits import plain_inits
+from hbstan.backends.stan_data import in_plain_words, plain_data
 from hbstan.errors import (
     CompileError,
     DataError,
     NotSupportedError,
     SamplingError,
+    SettingsError,
     ToolchainError,
 )
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
@@ -30,6 +36,11 @@ if TYPE_CHECKING:
 __all__ = ["StanliBackend"]
 
 _WHERE = re.compile(r"in '(?P<file>[^']*)', line (?P<line>\d+)")
+#: What stanli's compiler says of parts of Stan that it does not know.
+_UNKNOWN = re.compile(r"stanli (?:compile|write_array): unsupported|STANLI_NO_INTERP")
+_NO_START = re.compile(r"no starting value for parameter (?P<name>\w+)")
+#: Where a variable's name ends in the name of one of its elements.
+_INDEX = re.compile(r"[\[.:]")
 #: How often progress lines are asked for, in iterations.
 _REFRESH = 100
 
@@ -74,21 +85,32 @@ class StanliBackend:
     ) -> RawDraws:
         """Draw from the posterior with NUTS.
 
+        What stanli warns of, such as parts that run slowly, is in ``console``.
+
         Raises
         ------
         CompileError, DataError
             If the program or its data are refused.
+        NotSupportedError
+            If stanli cannot compute all of the program's quantities, or the program
+            has no parameters.
+        SettingsError
+            If initial values are not those of the program's parameters.
         SamplingError
             If a chain fails.
         """
-        model = self._model(program, data, settings.seed)
+        said: list[str] = []
+        with _warnings_kept(said):
+            model = self._model(program, data, settings.seed)
+        _require_outputs(program, said)
+        _require_parameters(program, model)
+        starts = _inits(model, settings)
         started = time.perf_counter()
         try:
             with (
                 iterations_as_progress(progress, settings.chains) as show,
-                warnings.catch_warnings(),
+                _warnings_kept(said),
             ):
-                warnings.simplefilter("ignore", RuntimeWarning)
                 fit = model.sample(
                     chains=settings.chains,
                     seed=settings.seed,
@@ -103,21 +125,23 @@ class StanliBackend:
                     step_size=settings.step_size,
                     adapt_engaged=settings.adapts,
                     refresh=_REFRESH if show else 0,
-                    **_inits(model, settings),
+                    **starts,
                 )
         except (RuntimeError, ValueError) as err:
             raise SamplingError(
-                f"{program.name}: sampling with stanli failed: {err}",
+                f"{program.name}: sampling with stanli failed: "
+                f"{_named(program, str(err))}",
                 remedy="Check the data, the priors and the initial values.",
-                console=str(err),
+                console="\n".join([*said, str(err)]),
             ) from err
-        return self._raw(model, fit, settings, time.perf_counter() - started)
+        return self._raw(model, fit, settings, time.perf_counter() - started, said)
 
     def log_density(
         self, program: StanProgram, data: StanData, parameters: Mapping[str, Any]
     ) -> tuple[float, NDArray[np.float64]]:
         """Return log density and gradient; see :class:`hbstan.types.LogDensity`."""
-        model = self._model(program, data, seed=1)
+        with _warnings_kept([]):  # of outputs, which the density does not need
+            model = self._model(program, data, seed=1)
         try:
             value, gradient = model.log_prob_grad(model.unconstrain(parameters))
         except (RuntimeError, ValueError) as err:
@@ -126,27 +150,27 @@ class StanliBackend:
             ) from err
         return float(value), gradient
 
-    def generate_quantities(
-        self, program: StanProgram, data: StanData, draws: RawDraws, *, seed: int
-    ) -> Mapping[str, NDArray[Any]]:
-        """Refuse: stanli has no standalone generated quantities."""
-        raise NotSupportedError(
-            "the stanli backend cannot run generated quantities on an earlier fit.",
-            remedy="Use backend='cmdstan' (hbstan install-cmdstan provides it).",
-        )
-
     def _model(self, program: StanProgram, data: StanData, seed: int) -> Any:
+        values = plain_data(program.name, data)
         mir = self.compile(program)
         try:
-            return _stanli().Model(mir=mir, data=_plain(data), seed=seed)
+            return _stanli().Model(mir=mir, data=values, seed=seed)
         except (RuntimeError, ValueError, TypeError) as err:
+            if _UNKNOWN.search(str(err)):
+                raise _not_supported(program, str(err)) from err
+            said = in_plain_words(_named(program, str(err)), values)
             raise DataError(
-                f"{program.name}: stanli refused the data: {err}",
+                f"{program.name}: stanli refused the data: {said}",
                 remedy="Compare the data with the program's data block.",
             ) from err
 
     def _raw(
-        self, model: Any, fit: Any, settings: SamplerSettings, seconds: float
+        self,
+        model: Any,
+        fit: Any,
+        settings: SamplerSettings,
+        seconds: float,
+        said: list[str],
     ) -> RawDraws:
         import numpy as np
 
@@ -167,9 +191,8 @@ class StanliBackend:
             warmup_stats={k: v[:, :warm] for k, v in stats.items() if warm},
             timings={"total": seconds},
             versions=dict(self.versions()),
-            sampled=tuple(
-                dict.fromkeys(n.partition("[")[0] for n in model.constrained_names)
-            ),
+            console="\n".join(said),
+            sampled=_parameters(model),
             step_size=np.asarray(fit.step_size, dtype=float),
             inv_metric=np.asarray(metrics, dtype=float) if metrics else None,
         )
@@ -201,26 +224,80 @@ def _compile_error(program: StanProgram, text: str) -> CompileError:
     )
 
 
-def _plain(data: StanData) -> dict[str, Any]:
-    """Stan data as stanli takes them: NumPy arrays become lists."""
-    return {
-        key: value.tolist() if hasattr(value, "tolist") else value
-        for key, value in data.items()
-    }
+def _named(program: StanProgram, text: str) -> str:
+    """Put the user's file where stanli speaks of the program as a string."""
+    return text.replace("in 'string'", f"in '{program.file}'")
+
+
+@contextmanager
+def _warnings_kept(said: list[str]) -> Iterator[None]:
+    """Add to ``said`` what is warned of in the body, instead of showing it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            said.extend(str(warning.message) for warning in caught)
+
+
+def _require_outputs(program: StanProgram, said: list[str]) -> None:
+    """Refuse a program of which stanli would leave quantities out."""
+    for text in said:
+        if "unavailable" in text:
+            raise _not_supported(program, text.partition(" Please report")[0])
+
+
+def _require_parameters(program: StanProgram, model: Any) -> None:
+    if model.n_unconstrained == 0:
+        raise NotSupportedError(
+            f"{program.name} has no parameters to sample, and the stanli backend has "
+            "no sampling with fixed parameters.",
+            remedy="Use backend='cmdstan' (hbstan install-cmdstan provides it).",
+        )
+
+
+def _not_supported(program: StanProgram, reason: str) -> NotSupportedError:
+    return NotSupportedError(
+        f"{program.name}: stanli cannot run all of this program: {reason}",
+        remedy="Use backend='cmdstan' (hbstan install-cmdstan provides it), or leave "
+        "out what stanli does not know.",
+    )
+
+
+def _parameters(model: Any) -> tuple[str, ...]:
+    """Return the names of the program's parameters, those without elements left out."""
+    return tuple(dict.fromkeys(_INDEX.split(n)[0] for n in model.constrained_names))
 
 
 def _inits(model: Any, settings: SamplerSettings) -> dict[str, Any]:
     """Return initial values on the unconstrained scale, which stanli takes."""
-    inits = settings.inits
+    import numpy as np
+
+    inits = plain_inits(settings.inits, _parameters(model), complete=True)
     if inits is None:
         return {}
-    if isinstance(inits, Mapping):
-        return {"inits": model.unconstrain(_plain(inits))}
-    if isinstance(inits, Sequence):
-        import numpy as np
+    if isinstance(inits, float):
+        return {"init_radius": inits}
+    starts = inits if isinstance(inits, list) else [inits] * settings.chains
+    try:
+        return {"inits": np.stack([_unconstrained(model, s) for s in starts])}
+    except (RuntimeError, ValueError) as err:
+        raise SettingsError(
+            f"inits cannot be used: {err}",
+            remedy="Give each parameter a value of its shape and within its bounds.",
+        ) from err
 
-        return {"inits": np.stack([model.unconstrain(_plain(i)) for i in inits])}
-    return {"init_radius": float(inits)}
+
+def _unconstrained(model: Any, start: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return one chain's start; parameters without elements need not be given."""
+    try:
+        point: NDArray[np.float64] = model.unconstrain(start)
+    except ValueError as err:
+        lacking = _NO_START.search(str(err))
+        if lacking is None or lacking["name"] in start:
+            raise
+        return _unconstrained(model, {**start, lacking["name"]: []})
+    return point
 
 
 def _declared_shape(draws: NDArray[Any], dims: tuple[int, ...]) -> NDArray[Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 import tempfile
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,15 +25,19 @@ from hbstan.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from matplotlib.figure import Figure
 
     from hbstan.data import Dataset
     from hbstan.fit import Fit
+    from hbstan.priors import Prior
     from hbstan.results import Checks
 
 __all__ = ["check", "fit"]
+
+#: matplotlib's warning of a character that its font cannot draw.
+_GLYPH = re.compile(r"Glyph (?P<code>\d+) .*missing from (?:current )?font")
 
 
 def fit(
@@ -62,7 +68,6 @@ def fit(
 ) -> None:
     """Fit a model, diagnose the draws and show the estimates."""
     from hbstan.fit import fit as run
-    from hbstan.priors import parse_assignment
     from hbstan.report.console import progress_bars
 
     screen = Screen(json, quiet)
@@ -82,7 +87,7 @@ def fit(
         result = run(
             model,
             _read_data(model, data, columns),
-            priors=dict(parse_assignment(text) for text in prior or []),
+            priors=_priors(prior or []),
             seed=seed,
             chains=chains,
             iter_warmup=iter_warmup,
@@ -93,9 +98,27 @@ def fit(
             progress=progress,
         )
     checks = result.diagnose()
-    files = _write(result, checks, out) if out else []
+    files = _write(result, checks, out, screen) if out else []
     _show_fit(screen, result, checks, files)
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
+
+
+def _priors(texts: list[str]) -> dict[str, Prior]:
+    """Read the ``--prior`` options; each parameter may have one."""
+    from hbstan.errors import PriorError
+    from hbstan.priors import parse_assignment
+
+    chosen: dict[str, Prior] = {}
+    for text in texts:
+        name, prior = parse_assignment(text)
+        if name in chosen:
+            raise PriorError(
+                f"--prior is given twice for {name}: {chosen[name]} and {prior}; "
+                "legal: once for each parameter.",
+                remedy="Remove one of the two.",
+            )
+        chosen[name] = prior
+    return chosen
 
 
 def _make_folder(folder: Path) -> None:
@@ -199,7 +222,7 @@ def _fit_record(
     return record
 
 
-def _write(fit: Fit, checks: Checks, folder: Path) -> list[Path]:
+def _write(fit: Fit, checks: Checks, folder: Path, screen: Screen) -> list[Path]:
     """Write the fit, its diagnostics and its figures."""
     from hbstan import plots
     from hbstan.errors import FitError
@@ -214,16 +237,38 @@ def _write(fit: Fit, checks: Checks, folder: Path) -> list[Path]:
     if fit.estimate is not None:
         figures["forest.png"] = plots.forest
     try:
-        for name, draw in figures.items():
-            with atomic_path(folder / name) as partial:
-                with warnings.catch_warnings():
-                    # A character that the font lacks is drawn as a box.
-                    warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        with _glyphs_noted(screen):
+            for name, draw in figures.items():
+                with atomic_path(folder / name) as partial:
                     draw(fit).savefig(partial, dpi=150)
-            files.append(folder / name)
+                files.append(folder / name)
         with atomic_path(folder / "diagnostics.json") as partial:
             text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)
             partial.write_text(text, encoding="utf-8")
     except OSError as err:
         raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
     return [*files, folder / "diagnostics.json"]
+
+
+@contextmanager
+def _glyphs_noted(screen: Screen) -> Iterator[None]:
+    """Say once which characters the figures' font lacks; they are drawn as boxes."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    lacking: dict[str, None] = {}
+    for warning in caught:
+        glyph = _GLYPH.match(str(warning.message))
+        if glyph:
+            lacking[chr(int(glyph["code"]))] = None
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    if lacking:
+        screen.notes().print(
+            f"The figures' font lacks {' '.join(lacking)}: drawn as boxes.",
+            markup=False,
+            emoji=False,
+            soft_wrap=True,
+        )

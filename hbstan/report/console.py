@@ -14,10 +14,11 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 
+from hbstan.backends.console import StepsOnly
 from hbstan.results import Check, Checks, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     from rich.console import ConsoleOptions, RenderableType, RenderResult
@@ -192,11 +193,13 @@ def fit_heading(fit: Fit) -> str:
     sizes = fit.posterior.sizes
     versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
     chains = f"{sizes['chain']} chain" + ("s" if sizes["chain"] != 1 else "")
+    held = ", ".join(record.get("holdout", []))
     return (
         f"[bold]{escape(fit.model)}[/] on [bold]{escape(str(record['data_name']))}[/]\n"
         f"backend [bold]{fit.backend}[/] · seed {record['seed']} · "
         f"{chains} x {sizes['draw']} draws · "
         f"{record['timings']['total']:.1f} s\n[dim]{versions}[/]"
+        + (f"\nheld out of the likelihood: {escape(held)}" if held else "")
     )
 
 
@@ -241,6 +244,10 @@ def groups_table(groups: pd.DataFrame, title: str) -> Table:
     table = _table(title, "group", *names, numbers=len(columns))
     decimals = _decimals(float(groups["sd"].median()))
     places = {c: _places(groups[c], decimals) for c in columns}
+    if "sigma" in counts:
+        # Its smallest value sets the scale, lest it be printed as zero.
+        own = _decimals(float(groups["sigma"].min()))
+        places["sigma"] = _places(groups["sigma"], own)
     for label, row in groups.iterrows():
         table.add_row(escape(str(label)), *(_fixed(row[c], places[c]) for c in columns))
     return table
@@ -301,10 +308,14 @@ def dataset_lines(dataset: Dataset, about: Mapping[str, str]) -> list[str | Tabl
 def progress_bars(console: Console, *, enabled: bool) -> Iterator[Progress | None]:
     """Show a bar per step while the body runs; yield the callback, or None.
 
-    Where the console is no terminal nothing is drawn.
+    Where the console is no terminal, steps that take minutes (to compile, to wait
+    for another process) are named in a line each, and iterations are not counted.
     """
-    if not enabled or not console.is_terminal:
+    if not enabled:
         yield None
+        return
+    if not console.is_terminal:
+        yield StepsOnly(_lines_once(console))
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -323,3 +334,15 @@ def progress_bars(console: Console, *, enabled: bool) -> Iterator[Progress | Non
             bars.update(tasks[step], completed=done, total=total)
 
         yield report
+
+
+def _lines_once(console: Console) -> Callable[[str], None]:
+    """Return a function that prints each step when it is named first."""
+    seen: set[str] = set()
+
+    def name(step: str) -> None:
+        if step not in seen:
+            seen.add(step)
+            console.print(step, markup=False, soft_wrap=True)
+
+    return name

@@ -63,9 +63,16 @@ def locked(path: Path, waiting_for: str, progress: Progress) -> Iterator[None]:
     except OSError as err:
         raise ToolchainError(
             f"the folder {path.parent} cannot be written: {err.strerror or err}.",
-            remedy="Set HBSTAN_CACHE to a folder of yours with enough space.",
+            remedy=_another_folder(path),
         ) from err
     try:
         yield
     finally:
         lock.release()
+
+
+def _another_folder(path: Path) -> str:
+    """Say how to choose another folder than the one of ``path``."""
+    if path.is_relative_to(cache_dir()):
+        return "Set HBSTAN_CACHE to a folder of yours with enough space."
+    return "Name a folder of yours with enough space (--dir)."

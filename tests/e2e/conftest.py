@@ -42,9 +42,10 @@ def hbstan(tmp_path: Path, bare_env: dict[str, str]) -> Command:
 @pytest.fixture
 def with_cmdstan(tmp_path: Path, font_cache: Path) -> Command:
     """Return the command where CmdStan is installed, first installing it if need be."""
-    from hbstan.toolchain import install_cmdstan
+    from hbstan.toolchain import cache_dir, install_cmdstan
 
-    path = install_cmdstan().path
+    own = os.environ.get("HBSTAN_TEST_ASSEMBLED") == "1"
+    path = install_cmdstan(dir=cache_dir() if own else None).path
     env = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
     env |= {"CMDSTAN": str(path), "MPLCONFIGDIR": str(font_cache)}
     return Command(tmp_path, env)

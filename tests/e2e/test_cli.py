@@ -97,6 +97,25 @@ def test_doctor_json(hbstan: Command) -> None:
     assert outcome["cmdstan"] == "not_run"
 
 
+def test_doctor_agrees_with_fit_on_a_wrong_cmdstan(hbstan: Command) -> None:
+    wrong = {"CMDSTAN": str(hbstan.folder / "nothing")}
+    ran = hbstan("doctor", code=3, **wrong)
+    assert "--backend auto fails" in ran.out
+    assert "unset CMDSTAN" in ran.out
+    assert_clean(ran)
+    assert hbstan("doctor", "--json", code=3, **wrong).json["auto_backend"] is None
+    assert "unset CMDSTAN" in hbstan(*EIGHT, code=3, **wrong).err
+    hbstan(*EIGHT, "--backend", "stanli", **wrong)
+
+
+def test_install_names_the_folder_option(hbstan: Command) -> None:
+    ran = hbstan("install-cmdstan", "--dir", "/proc/x", code=3)
+    assert "/proc/x cannot be written" in ran.err
+    assert "--dir" in ran.err
+    assert "HBSTAN_CACHE" not in ran.err
+    assert_clean(ran)
+
+
 def test_doctor_names_an_unwritable_cache(hbstan: Command) -> None:
     hbstan.write("file", "")
     below = str(hbstan.folder / "file" / "cache")
@@ -230,8 +249,11 @@ def test_own_csv_with_labels_of_all_kinds(hbstan: Command) -> None:
     file = hospital_csv(hbstan)
     ran = hbstan(*BINOMIAL, file, *columns, *LONG, "--out", "res")
     assert all(label in ran.out for label in LABELS)
-    assert not ran.err
+    # Only the emoji is not in matplotlib's own font, which is said once.
+    assert ran.err == "The figures' font lacks 🏥: drawn as boxes.\n"
     assert_clean(ran)
+    ran = hbstan(*BINOMIAL, file, *columns, *LONG, "--out", "res", "--quiet")
+    assert not ran.err
     assert (hbstan.folder / "res" / "forest.png").stat().st_size > 10_000
     tree = hb.Fit.load(hbstan.folder / "res" / "fit.nc").tree
     assert tuple(tree["posterior"]["group"].values) == LABELS
@@ -306,6 +328,10 @@ BAD_INPUT = {
     "prior of wrong support": (
         (*OPTION, "--prior", "tau=Normal(0,1)"),
         "positive half-line",
+    ),
+    "prior given twice": (
+        (*OPTION, "--prior", "tau=HalfNormal(1)", "--prior", "tau=HalfCauchy(1)"),
+        "given twice for tau: HalfNormal(1) and HalfCauchy(1)",
     ),
     "prior of no parameter": ((*OPTION, "--prior", "ta=HalfNormal(1)"), "mu, tau"),
     "adapt-delta": ((*OPTION, "--adapt-delta", "2"), "between 0 and 1"),
@@ -424,6 +450,17 @@ def test_cmdstan_where_it_is(with_cmdstan: Command) -> None:
     assert ran.json["backend"] == "cmdstan"
     assert ran.json["posterior"]["m"]["mean"] == pytest.approx(6.5 / 3.01, abs=0.07)
     assert_clean(ran)
+
+
+@pytest.mark.slow
+def test_compiling_is_announced_in_a_log(with_cmdstan: Command, tmp_path: Path) -> None:
+    with_cmdstan.write("my.stan", CONJUGATE)
+    with_cmdstan.write("my.json", json.dumps({"N": 1, "y": [1.0]}))
+    cache = {"HBSTAN_CACHE": str(tmp_path / "cache")}
+    args = ("fit", "my.stan", "my.json", *SHORT, "--backend", "cmdstan")
+    assert with_cmdstan(*args, code=None, **cache).err == "compiling my.stan\n"
+    # It is compiled now; sampling is no step to wait for.
+    assert not with_cmdstan(*args, code=None, **cache).err
 
 
 def test_too_large_a_run_names_the_memory(hbstan: Command) -> None:

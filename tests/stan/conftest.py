@@ -1,12 +1,16 @@
 """One CmdStan and one cache of compiled programs for the whole session.
 
+The CmdStan is the one that hbstan finds. With ``HBSTAN_TEST_ASSEMBLED=1`` it is the
+one assembled in ``HBSTAN_CACHE``, whatever else the machine has.
+
 Compiled programs are kept by content, so the workers of a parallel run share them,
 and each program is compiled once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +19,24 @@ import pytest
 from hbstan.compile import compiled_exe
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _scratch_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Work in an empty folder, for CmdStan leaves a profile.csv where it is run."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("scratch"))
+    yield
+    os.chdir(before)
+
+
 @pytest.fixture(scope="session")
 def cmdstan() -> Path:
     """Return the root of the CmdStan installation that the tests run on."""
-    from hbstan.toolchain import install_cmdstan, use
+    from hbstan.toolchain import cache_dir, install_cmdstan, use
 
-    installation = install_cmdstan()
+    own = os.environ.get("HBSTAN_TEST_ASSEMBLED") == "1"
+    installation = install_cmdstan(dir=cache_dir() if own else None)
+    # Programs in processes of their own shall find the same one.
+    os.environ["CMDSTAN"] = str(installation.path)
     use(installation)
     return installation.path
 

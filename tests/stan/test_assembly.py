@@ -128,8 +128,9 @@ def geyer_ess(draws: NDArray[Any]) -> float:
 
 @pytest.fixture
 def assembled(cmdstan: Path) -> Path:
-    """The root, if hbstan assembled it."""
+    """The root, if hbstan assembled it; where that is asked for, it must have."""
     if not (cmdstan / "hbstan.json").is_file():
+        assert os.environ.get("HBSTAN_TEST_ASSEMBLED") != "1", cmdstan
         pytest.skip(f"{cmdstan} was not assembled by hbstan")
     return cmdstan
 

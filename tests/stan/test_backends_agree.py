@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from surgical import assert_long_run
 
 import hbstan as hb
 from hbstan import data as reader
 from hbstan import models, simulate
+from hbstan.backends import generate_quantities
 from hbstan.backends.cmdstan import CmdStanBackend
 from hbstan.backends.stanli import StanliBackend
-from hbstan.errors import CompileError, DataError, SamplingError
+from hbstan.errors import CompileError, DataError, SamplingError, SettingsError
 from hbstan.plan import plan
-from hbstan.types import RawDraws, StanProgram
+from hbstan.types import RawDraws, SamplerSettings, StanProgram
 
 DATA = {"binomial": "surgical", "normal": "eight_schools"}
 POINTS = 50
 RELATIVE = 1e-8
-# A run of 100,000 draws: mean of mu, of tau, and of each theta.
-LONG_MU, LONG_TAU = -2.559, 0.446
-LONG_THETA = (
-    *(-3.022, -2.162, -2.614, -2.782, -2.978, -2.629),
-    *(-2.680, -1.951, -2.616, -2.493, -2.171, -2.630),
-)
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +83,7 @@ def test_a_different_density_is_seen(engine: CmdStanBackend) -> None:
 
 
 def test_surgical_reproduces_the_long_run(surgical_fit: hb.Fit) -> None:
-    means = surgical_fit.posterior.mean(("chain", "draw"))
-    assert abs(float(means["mu"]) - LONG_MU) < 0.02
-    assert abs(float(means["tau"]) - LONG_TAU) < 0.02
-    assert np.abs(means["theta"].values - LONG_THETA).max() < 0.04
+    assert_long_run(surgical_fit)
     assert surgical_fit.diagnose().passed
 
 
@@ -174,7 +168,7 @@ def test_generated_quantities_on_new_data(
     )
     trials = [10_000] * 12
     new = {**work.stan, "n": trials, "y": [0] * 12}
-    out = engine.generate_quantities(work.program, new, draws, seed=3)
+    out = generate_quantities(engine, work.program, new, draws, seed=3)
     assert out["y_rep"].shape == (4, 1000, 12)
     assert np.allclose(out["p"], posterior["p"].values, rtol=1e-8)
     p = posterior["p"].values
@@ -243,3 +237,104 @@ def test_compile_error_names_file_and_line(
         engine.compile(own)
     assert caught.value.line == 3 or caught.value.line == 4
     assert "own program é.stan" in str(caught.value)
+
+
+SHORT = SamplerSettings(seed=1, chains=2, iter_warmup=100, iter_sampling=100)
+TWO = """\
+data { int<lower=0> N; vector[N] y; }
+parameters { real m; real<lower=0> s; }
+model {
+  m ~ std_normal(); s ~ std_normal(); y ~ normal(m, s);
+}
+"""
+
+
+def test_initial_values_by_name(
+    program: Callable[[str], StanProgram], engine: CmdStanBackend
+) -> None:
+    own, data = program(TWO), {"N": 1, "y": [1.0]}
+    still = replace(
+        SHORT, iter_warmup=0, iter_sampling=1, step_size=1e-8, max_treedepth=1
+    )
+    # What is not given is drawn at random, for each chain anew.
+    raw = engine.sample(own, data, replace(still, inits={"m": 2.5}))
+    assert np.allclose(raw.variables["m"], 2.5, atol=1e-5)
+    assert np.ptp(raw.variables["s"]) > 1e-3
+    for inits, words in (
+        ({"mu": 1.0}, "names 'mu', but the program's parameters are: m, s"),
+        ({"m": "1"}, "the value of 'm' is '1'"),
+        ("ab", "is the text 'ab'"),
+    ):
+        with pytest.raises(SettingsError) as caught:
+            engine.sample(own, data, replace(SHORT, inits=inits))
+        assert words in caught.value.message
+
+
+@pytest.mark.parametrize("value", [None, "a", [[1.0], [2.0, 3.0]], 2**31])
+def test_bad_data_never_reach_the_engine(value: Any, engine: CmdStanBackend) -> None:
+    nowhere = StanProgram(Path("nowhere.stan"))
+    with pytest.raises(DataError, match="'y'"):
+        engine.sample(nowhere, {"y": value}, SHORT)
+    with pytest.raises(DataError, match="'y'"):
+        engine.log_density(nowhere, {"y": value}, {})
+
+
+def test_a_missing_datum_is_named(
+    program: Callable[[str], StanProgram], engine: CmdStanBackend
+) -> None:
+    own = program(TWO)
+    for data, name in (({"N": 1}, "y"), ({"y": [1.0]}, "N")):
+        with pytest.raises(DataError, match=f"the data lack '{name}', which the"):
+            engine.sample(own, data, SHORT)
+    with pytest.raises(DataError, match="dims found=") as caught:
+        engine.sample(own, {"N": 1, "y": [1.0, 2.0]}, SHORT)
+    assert "lack" not in caught.value.message
+
+
+WITH_INCLUDE = """\
+functions {
+#include positive.stanfunctions
+}
+data { int N; }
+transformed data { if (N > 5) reject("N is large"); }
+parameters { real m; }
+model {
+  m ~ std_normal();
+  target += positive(N, m);
+}
+"""
+POSITIVE = """\
+real positive(int n, real x) {
+  if (n > 1) reject("n is not 1");
+  return x;
+}
+"""
+
+
+def test_messages_name_the_users_own_files(
+    program: Callable[[str], StanProgram], engine: CmdStanBackend
+) -> None:
+    own = program(WITH_INCLUDE)
+    include = own.file.with_name("positive.stanfunctions")
+    include.write_text(POSITIVE)
+    with pytest.raises(SamplingError) as failed:
+        engine.sample(own, {"N": 2}, SHORT)
+    assert f"(in '{include}', line 2" in failed.value.message
+    assert f"(in '{own.file}', line 9" in failed.value.message
+    with pytest.raises(DataError) as refused:
+        engine.sample(own, {"N": 6}, SHORT)
+    assert f"N is large (in '{own.file}', line 5" in refused.value.message
+    for text in (failed.value.console, refused.value.message):
+        assert "own_program__.stan" not in text
+        assert ".build" not in text
+
+
+def test_a_program_without_parameters(
+    program: Callable[[str], StanProgram], engine: CmdStanBackend
+) -> None:
+    own = program("generated quantities { real x = normal_rng(3, 1); }\n")
+    raw = engine.sample(own, {}, SHORT)
+    assert raw.variables["x"].shape == (2, 100)
+    assert raw.sampled == ()
+    error = raw.variables["x"].mean() - 3
+    assert abs(error) < 4.5 / np.sqrt(200)

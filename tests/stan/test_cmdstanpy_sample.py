@@ -91,7 +91,14 @@ def test_metadata(fit: Any) -> None:
 
 
 def test_diagnose(fit: Any) -> None:
-    assert "No problems detected" in fit.diagnose() or "satisfactory" in fit.diagnose()
+    assert "no problems detected" in fit.diagnose()
+
+
+def test_diagnose_finds_problems(model: Any) -> None:
+    # Trajectories this short do not mix, and reach the cap on their depth.
+    stuck = {**QUICK, "adapt_engaged": False, "step_size": 0.001}
+    said = model.sample(TRUTH.data, max_treedepth=1, **stuck).diagnose()
+    assert "no problems detected" not in said
 
 
 def test_seeds(model: Any) -> None:

@@ -6,6 +6,7 @@ arithmetic both do alike, the draws must agree in every digit that is printed.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,3 +40,13 @@ def test_both_engines_draw_the_same_numbers(metric: str) -> None:
     other = draws(StanliBackend(), 12)
     name = next(iter(ours.variables))
     assert not np.allclose(ours.variables[name], other.variables[name])
+
+
+@pytest.mark.usefixtures("cmdstan")
+def test_a_profiled_program_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = SamplerSettings(seed=1, chains=1, iter_warmup=50, iter_sampling=50)
+    CmdStanBackend().sample(PROGRAM, TRUTH.data, settings)
+    assert list(tmp_path.iterdir()) == []

@@ -8,20 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from hbstan import backends
-from hbstan.backends.console import iterations_as_progress
+from hbstan.backends.cmdstan_build import toolchain_identity
+from hbstan.backends.console import StepsOnly, iterations_as_progress
 from hbstan.backends.fake import FakeBackend
+from hbstan.backends.inits import plain_inits
 from hbstan.backends.stan_csv import write_draws
+from hbstan.backends.stan_data import in_plain_words, plain_data
 from hbstan.backends.stanli import StanliBackend
+from hbstan.doctor import usable_backend
 from hbstan.errors import (
+    DataError,
     NotSupportedError,
     SamplingError,
     SettingsError,
     ToolchainError,
 )
+from hbstan.results import Check, Checks, Outcome
+from hbstan.toolchain.cache import locked, silent
+from hbstan.toolchain.installation import Installation
 from hbstan.types import (
     GeneratesQuantities,
     LogDensity,
@@ -75,14 +84,27 @@ def test_auto_is_cmdstan_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> 
 def test_capabilities_are_told_by_protocols() -> None:
     assert isinstance(StanliBackend(), LogDensity)
     assert not isinstance(FakeBackend({}), LogDensity)
-    assert not isinstance(FakeBackend({}), GeneratesQuantities)
+    for backend in (StanliBackend(), FakeBackend({})):
+        assert not isinstance(backend, GeneratesQuantities)
 
 
-def test_stanli_has_no_standalone_generated_quantities() -> None:
+def test_generated_quantities_need_the_capability() -> None:
     with pytest.raises(NotSupportedError) as caught:
-        StanliBackend().generate_quantities(PROGRAM, {}, RawDraws({}, {}), seed=1)
+        backends.generate_quantities(
+            StanliBackend(), PROGRAM, {}, RawDraws({}, {}), seed=1
+        )
     assert "stanli" in caught.value.message
-    assert "backend='cmdstan'" in caught.value.remedy
+    assert "backend='cmdstan'" in (caught.value.remedy or "")
+
+
+def test_generated_quantities_are_the_backends() -> None:
+    class Able(FakeBackend):
+        def generate_quantities(self, *args: Any, seed: int) -> dict[str, Any]:
+            return {"args": args, "seed": seed}
+
+    draws = RawDraws({}, {})
+    got = backends.generate_quantities(Able({}), PROGRAM, {"N": 1}, draws, seed=4)
+    assert got == {"args": (PROGRAM, {"N": 1}, draws), "seed": 4}
 
 
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +156,20 @@ def test_without_progress_nothing_is_caught(
         assert not show
         print("a line")
     assert capsys.readouterr().out == "a line\n"
+
+
+def test_who_wants_steps_only_gets_no_iterations(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    named: list[str] = []
+    steps = StepsOnly(named.append)
+    with iterations_as_progress(steps, 1) as show:
+        assert not show
+        print("a line")
+    for done in (0, 1):
+        steps("compiling", done, 1)
+    assert capsys.readouterr().out == "a line\n"
+    assert named == ["compiling"]
 
 
 def test_standard_output_comes_back_after_an_error() -> None:
@@ -236,3 +272,220 @@ def test_the_fake_fails_on_demand() -> None:
 
 def test_the_fake_compiles_nothing() -> None:
     assert fake().compile(PROGRAM) == "nowhere"
+
+
+# Data and initial values
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (3, 3),
+        (2.5, 2.5),
+        (True, 1),
+        (np.int64(3), 3),
+        (np.float32(0.5), 0.5),
+        (np.array([True, False]), [1, 0]),
+        (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+        (np.zeros((2, 0)), [[], []]),
+        (np.array([1, 2.5], dtype=object), [1, 2.5]),
+        (pd.Series([1, 2]), [1, 2]),
+        (pd.Series([1, 2], dtype="Int64"), [1, 2]),
+        ((1, 2), [1, 2]),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 4]]),
+        ([], []),
+        (float("inf"), float("inf")),
+        (1 + 2j, [1.0, 2.0]),
+        ({"1": 2, "2": np.array([1.0])}, {"1": 2, "2": [1.0]}),
+        (2**31 - 1, 2**31 - 1),
+        (-(2**31), -(2**31)),
+        (2.0**31, 2.0**31),
+    ],
+)
+def test_data_become_plain(value: Any, plain: Any) -> None:
+    got = plain_data("p", {"y": value})["y"]
+    assert got == plain
+    assert repr(got) == repr(plain)  # 1, True and 1.0 are equal
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "p: the datum 'y' is None; legal: a number"),
+        ("1", "p: the datum 'y' is '1'"),
+        ([1, None], "'y'[2] is None"),
+        (np.array(["a"]), "'y'[1] is 'a'"),
+        (pd.Series([1, None], dtype="Int64"), "'y'[2] is <NA>"),
+        ([[1], [2, 3]], "'y' is ragged"),
+        ([[[1], [2]], [[1], [2, 3]]], "'y'[2] is ragged"),
+        ([1, [2]], "'y' is ragged"),
+        (2**31, "'y' holds 2147483648; legal: integers from -2147483648 to"),
+        (np.array([0, -(2**31) - 1]), "'y' holds -2147483649"),
+        ({"a": 1}, "keys ['a']"),
+        ({}, "keys []"),
+        (object, "'y' is <class 'object'>"),
+    ],
+)
+def test_what_no_program_can_take(value: Any, words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        plain_data("p", {"x": 1, "y": value})
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize("data", [{1: 2}, [1, 2], None])
+def test_data_map_names_to_values(data: Any) -> None:
+    with pytest.raises(DataError, match="name"):
+        plain_data("p", data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stanli prepare_data: unknown data variable y",
+        "Exception: variable does not exist; processing stage=data initialization; "
+        "variable name=y; base type=vector (in 'a.stan', line 3)",
+    ],
+)
+def test_a_missing_variable_in_plain_words(text: str) -> None:
+    lacking = "the data lack 'y', which the program declares"
+    assert in_plain_words(text, {"x": 1}).removeprefix("Exception: ") == lacking
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mismatch in dimensions declared and found in context; processing "
+        "stage=data initialization; variable name=y; dims declared=(2)",
+        "Iteration: 1 / 200",
+    ],
+)
+def test_other_complaints_stay_as_they_are(text: str) -> None:
+    assert in_plain_words(text, {"y": [1.0]}) == text
+
+
+def test_initial_values_become_plain() -> None:
+    start = {"a": np.array([1.0, 2.0]), "b": 3}
+    plain = {"a": [1.0, 2.0], "b": 3}
+    names = ("a", "b")
+    assert plain_inits(None, names) is None
+    assert plain_inits(2, names) == 2.0
+    assert plain_inits(start, names, complete=True) == plain
+    assert plain_inits([start, {"b": 1}], names) == [plain, {"b": 1}]
+    assert plain_inits({"none": []}, names) == {"none": []}
+
+
+@pytest.mark.parametrize(
+    ("inits", "complete", "words"),
+    [
+        ({"c": 1}, False, "inits names 'c', but the program's parameters are: a, b"),
+        ({"a": None}, False, "inits: the value of 'a' is None"),
+        ([{"a": 1}, {"c": 1}], False, "inits[1] names 'c'"),
+        ({"a": 1}, True, "inits lacks 'b'"),
+        ("file.json", False, "inits is the text 'file.json'"),
+        (["x", "y"], False, "inits[0] is 'x'"),
+    ],
+)
+def test_wrong_initial_values(inits: Any, complete: bool, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        plain_inits(inits, ("a", "b"), complete=complete)
+    assert words in caught.value.message
+
+
+def test_a_program_without_parameters_has_no_initial_values() -> None:
+    with pytest.raises(SettingsError, match="has no parameters"):
+        plain_inits({"a": 1}, ())
+
+
+# What compiled programs depend on
+
+
+@pytest.fixture
+def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that gives the identity in an environment."""
+    compiler = f"{sys.executable}"
+    installation = Installation(tmp_path, (2, 35, 0), "cmdstanpy")
+
+    def of(**env: str) -> str:
+        with monkeypatch.context() as patch:
+            for name in ("STAN_THREADS", "O", "USER_HEADER", "MAKEFLAGS"):
+                patch.delenv(name, raising=False)
+            patch.setenv("CXX", compiler)
+            for name, value in env.items():
+                patch.setenv(name, value)
+            return toolchain_identity(installation)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("STAN_THREADS", "STAN_NO_RANGE_CHECKS", "STAN_OPENCL", "STAN_MPI", "O"),
+        *("STANCFLAGS", "STANC2", "O_STANC", "USER_HEADER", "CXXFLAGS", "CPATH"),
+        *("PRECOMPILED_HEADERS", "CXXFLAGS_OPTIM", "STAN_CPP_OPTIMS", "LDLIBS"),
+    ],
+)
+def test_what_make_takes_from_the_environment_counts(identity: Any, name: str) -> None:
+    assert identity(**{name: "1"}) not in (identity(), identity(**{name: "2"}))
+
+
+@pytest.mark.parametrize("name", ["STAN_NUM_THREADS", "OLDPWD", "HOME", "OMP_X"])
+def test_other_variables_do_not_count(identity: Any, name: str) -> None:
+    assert identity(**{name: "1"}) == identity()
+
+
+def test_a_header_counts_by_content(identity: Any, tmp_path: Path) -> None:
+    header = tmp_path / "h.hpp"
+    header.write_text("one")
+    before = identity(USER_HEADER=str(header))
+    header.write_text("two")
+    assert identity(USER_HEADER=str(header)) != before
+
+
+def test_what_make_was_told_counts(identity: Any) -> None:
+    plain = identity(MAKEFLAGS="w -j2 --jobserver-auth=3,4")
+    assert plain == identity()
+    assert identity(MAKEFLAGS="w -- STAN_THREADS=1") != plain
+
+
+def test_a_lock_that_cannot_be_made_names_the_right_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    below = tmp_path / "file" / "x"
+    for cache, remedy in ((below, "HBSTAN_CACHE"), (tmp_path / "c", "--dir")):
+        monkeypatch.setenv("HBSTAN_CACHE", str(cache))
+        with pytest.raises(ToolchainError) as caught:
+            with locked(below / "cmdstan.lock", "work", silent):
+                pass
+        assert remedy in (caught.value.remedy or "")
+
+
+# The doctor's rule is that of choose
+
+
+@pytest.mark.parametrize(
+    ("cmdstan", "stanli", "taken"),
+    [
+        (Outcome.PASS, Outcome.PASS, "cmdstan"),
+        (Outcome.PASS, Outcome.FAIL, "cmdstan"),
+        (Outcome.NOT_RUN, Outcome.PASS, "stanli"),
+        (Outcome.NOT_RUN, Outcome.FAIL, None),
+        (Outcome.FAIL, Outcome.PASS, None),
+    ],
+)
+def test_auto_takes_what_choose_takes(
+    cmdstan: Outcome, stanli: Outcome, taken: str | None
+) -> None:
+    pairs = (("cmdstan", cmdstan), ("stanli", stanli))
+    checks = Checks(tuple(Check(name, name, outcome) for name, outcome in pairs))
+    assert usable_backend(checks) == taken
+
+
+def test_auto_fails_where_cmdstan_is_no_cmdstan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMDSTAN", str(tmp_path))
+    with pytest.raises(ToolchainError, match="CMDSTAN"):
+        backends.choose("auto")
+    assert backends.choose("stanli").name == "stanli"

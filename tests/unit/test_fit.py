@@ -560,6 +560,7 @@ def test_held_out_groups_are_recorded() -> None:
         (lambda: run(priors="tau=HalfNormal(1)"), PriorError, "must map parameters"),
         (lambda: run(priors={"tau": 3}), PriorError, "the prior of tau is 3"),
         (lambda: run(holdout=3), DataError, "holdout names"),
+        (lambda: run(inits="x.json"), SettingsError, "inits is the text"),
         (lambda: run().summary(["nope"]), FitError, "no variable 'nope'"),
         (lambda: run().summary(ci_prob=1.5), FitError, "ci_prob is 1.5"),
         (lambda: run().groups(ci_prob=0), FitError, "ci_prob is 0"),

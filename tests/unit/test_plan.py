@@ -9,7 +9,7 @@ import pytest
 
 from hbstan import data as reader
 from hbstan import models
-from hbstan.errors import ModelError, PriorError
+from hbstan.errors import DataError, ModelError, PriorError
 from hbstan.plan import plan
 
 OWN = """\
@@ -85,3 +85,11 @@ def test_json_data_are_named_by_their_file(tmp_path: Path) -> None:
 def test_a_dataset_object_keeps_its_name(tmp_path: Path) -> None:
     dataset = reader.load("surgical")
     assert plan("beta_binomial", dataset, None, None, True).data_name == "surgical"
+
+
+@pytest.mark.parametrize("bad", [None, "text", [[1], [2, 3]]])
+def test_data_that_stan_cannot_take_are_refused(bad: object, tmp_path: Path) -> None:
+    path = tmp_path / "plain.stan"
+    path.write_text(OWN, encoding="utf-8")
+    with pytest.raises(DataError, match="y"):
+        plan(path, {"J": 2, "n": [1, 2], "y": bad}, None, None, True)
