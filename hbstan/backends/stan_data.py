@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hbstan.data.values import STAN_INT_MAX, show
+from hbstan.data.stanjson import LEGAL, rectangular, within_32_bits
+from hbstan.data.values import show
 from hbstan.errors import DataError, HbstanError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["in_plain_words", "plain_data", "plain_values"]
 
-_STAN_INT_MIN = -STAN_INT_MAX - 1
-_LEGAL = "a number, or rectangular arrays or tuples of numbers"
 #: How the engines begin to complain of a variable, missing or not.
 _COMPLAINTS = (
     re.compile(r"stanli prepare_data: unknown data variable (?P<name>\w+)"),
@@ -118,12 +117,7 @@ def _plain(where: str, value: Any, error: type[HbstanError]) -> Any:
         items = [
             _plain(f"{where}[{i}]", item, error) for i, item in enumerate(value, 1)
         ]
-        if len({_shape(item) for item in items}) > 1:
-            raise error(
-                f"{where} is ragged: its elements differ in shape; legal: {_LEGAL}.",
-                remedy="Pad the rows, or pass them as one vector and their lengths.",
-            )
-        return items
+        return rectangular(where, items, error)
     return _plain_number(where, value, error)
 
 
@@ -169,21 +163,7 @@ def _plain_number(where: str, value: Any, error: type[HbstanError]) -> Any:
         return [value.real, value.imag]
     if not isinstance(value, int | float):
         raise error(
-            f"{where} is {show(value)}; legal: {_LEGAL}.",
+            f"{where} is {show(value)}; legal: {LEGAL}.",
             remedy="Leave missing values out, and give text as numbers.",
         )
-    if isinstance(value, int) and not _STAN_INT_MIN <= value <= STAN_INT_MAX:
-        raise error(
-            f"{where} holds {show(value)}; legal: integers from {_STAN_INT_MIN} to "
-            f"{STAN_INT_MAX}.",
-            remedy="If the program declares it real, give it as a float.",
-        )
-    return value
-
-
-def _shape(value: Any) -> Any:
-    if isinstance(value, list):
-        return (len(value), _shape(value[0]) if value else ())
-    if isinstance(value, dict):
-        return tuple(_shape(item) for item in value.values())
-    return ()
+    return within_32_bits(where, value, error)

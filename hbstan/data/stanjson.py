@@ -10,9 +10,9 @@ from typing import Any
 
 from hbstan.data.files import decode, read_bytes
 from hbstan.data.values import STAN_INT_MAX, show
-from hbstan.errors import DataError
+from hbstan.errors import DataError, HbstanError
 
-__all__ = ["from_stan_json"]
+__all__ = ["LEGAL", "from_stan_json", "rectangular", "within_32_bits"]
 
 #: The strings that Stan reads as numbers.
 _SPECIAL = {
@@ -23,7 +23,8 @@ _SPECIAL = {
     "NaN": math.nan,
 }
 _STAN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_LEGAL = "a number, or rectangular arrays or tuples of numbers"
+#: What a value in Stan data may be.
+LEGAL = "a number, or rectangular arrays or tuples of numbers"
 
 
 class _DuplicateError(Exception):
@@ -78,7 +79,7 @@ def from_stan_json(path: str | Path, *, allow_nan: bool = False) -> dict[str, An
         ) from None
     except RecursionError:
         raise DataError(
-            f"{file}: the arrays are nested too deeply; legal: {_LEGAL}."
+            f"{file}: the arrays are nested too deeply; legal: {LEGAL}."
         ) from None
     if not isinstance(data, dict):
         raise DataError(
@@ -113,12 +114,7 @@ def _value(where: str, value: Any, allow_nan: bool) -> Any:
             _value(f"{where}[{i}]", item, allow_nan)
             for i, item in enumerate(value, start=1)
         ]
-        if len({_shape(item) for item in items}) > 1:
-            raise DataError(
-                f"{where} is ragged: its elements differ in shape; legal: {_LEGAL}.",
-                remedy="Pad the rows, or pass them as one vector and their lengths.",
-            )
-        return items
+        return rectangular(where, items)
     if isinstance(value, dict):
         if list(value) != [str(i + 1) for i in range(len(value))] or not value:
             raise DataError(
@@ -138,7 +134,7 @@ def _scalar(where: str, value: Any, allow_nan: bool) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         shown = {None: "null", True: "true", False: "false"}.get(value, show(value))
         raise DataError(
-            f"{where} is {shown}; legal: {_LEGAL}.",
+            f"{where} is {shown}; legal: {LEGAL}.",
             remedy="Write true and false as 1 and 0, and leave out missing values.",
         )
     if isinstance(value, float) and math.isnan(value) and not allow_nan:
@@ -146,9 +142,28 @@ def _scalar(where: str, value: Any, allow_nan: bool) -> int | float:
             f"{where} is NaN; legal: a number.",
             remedy="Leave missing values out of the data, or pass allow_nan=True.",
         )
+    return within_32_bits(where, value)
+
+
+def rectangular(
+    where: str, items: list[Any], error: type[HbstanError] = DataError
+) -> list[Any]:
+    """Return ``items``, or raise ``error`` if they differ in shape."""
+    if len({_shape(item) for item in items}) > 1:
+        raise error(
+            f"{where} is ragged: its elements differ in shape; legal: {LEGAL}.",
+            remedy="Pad the rows, or pass them as one vector and their lengths.",
+        )
+    return items
+
+
+def within_32_bits(
+    where: str, value: int | float, error: type[HbstanError] = DataError
+) -> int | float:
+    """Return ``value``, or raise ``error`` for an integer beyond Stan's range."""
     if isinstance(value, int) and not -STAN_INT_MAX - 1 <= value <= STAN_INT_MAX:
-        raise DataError(
-            f"{where} is {show(value)}; legal: integers from {-STAN_INT_MAX - 1} to "
+        raise error(
+            f"{where} holds {show(value)}; legal: integers from {-STAN_INT_MAX - 1} to "
             f"{STAN_INT_MAX}.",
             remedy="If the program declares it real, write it with a decimal point.",
         )

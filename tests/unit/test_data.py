@@ -894,7 +894,7 @@ def test_stan_json_values(tmp_path: Path) -> None:
         ('{"t": {"1": 1, "1": 2}}', "the key '1' occurs twice"),
         ('{"y": [1, "NaN"]}', "variable 'y'[2] is NaN; legal: a number"),
         ('{"y": NaN}', "variable 'y' is NaN"),
-        ('{"n": [[1], [2147483648]]}', "variable 'n'[2][1] is 2147483648; legal: int"),
+        ('{"n": [[1], [2147483648]]}', "variable 'n'[2][1] holds 2147483648; legal: int"),
         ('{"n": -2147483649}', "-2147483649; legal: integers from -2147483648"),
         ('{"n": ' + "9" * 5000 + "}", "legal: integers from -2147483648 to 2147483647"),
         ('{"n": true}', "variable 'n' is true"),
