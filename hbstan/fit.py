@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import models
 from hbstan.convert import to_tree
-from hbstan.diagnostics import Thresholds, diagnose, tail_ess
+from hbstan.diagnostics import Thresholds, columns_of, diagnose, tail_ess
 from hbstan.errors import FitError
 from hbstan.plan import Plan, plan
 from hbstan.storage import NO_FIT, load_tree, save_tree
@@ -128,6 +128,9 @@ class Fit:
                 round_to="none",
             )
             table["ess_tail"] = pd.Series(tail_ess(self.posterior[wanted]))
+        # ArviZ's versions divide by the number of draws, or by one less.
+        sd = {c.label: c.draws.std(ddof=1) for c in columns_of(self.posterior[wanted])}
+        table["sd"] = pd.Series(sd)
         return table
 
     def groups(self, ci_prob: float = 0.94) -> pd.DataFrame:
@@ -177,7 +180,7 @@ class Fit:
             columns = {"raw": y, "sigma": constant["sigma"].values}
         columns |= {
             "mean": draws.mean(over).values,
-            "sd": draws.std(over).values,
+            "sd": draws.std(over, ddof=1).values,
             "lower": bounds[0],
             "upper": bounds[1],
         }

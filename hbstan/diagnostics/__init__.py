@@ -30,7 +30,7 @@ if TYPE_CHECKING:
             """The labelled tree."""
 
 
-__all__ = ["Thresholds", "diagnose", "tail_ess"]
+__all__ = ["Thresholds", "columns_of", "diagnose", "tail_ess"]
 
 
 def diagnose(

@@ -335,7 +335,7 @@ def test_a_summary_is_exact() -> None:
     table = got.summary(["mu"])
     draws = got.posterior["mu"].values
     assert float(table.loc["mu", "mean"]) == pytest.approx(draws.mean(), rel=1e-12)
-    assert float(table.loc["mu", "sd"]) == pytest.approx(draws.std(), rel=1e-12)
+    assert float(table.loc["mu", "sd"]) == pytest.approx(draws.std(ddof=1), rel=1e-12)
 
 
 def test_a_summary_leaves_out_the_standardised_effects() -> None:
