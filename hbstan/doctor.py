@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from hbstan.errors import HbstanError
+from hbstan.files import require_writable
 from hbstan.results import Check, Checks, Outcome
 from hbstan.types import SamplerSettings, StanProgram
 
@@ -115,9 +116,7 @@ def _cache() -> Check:
 
     folder = cache_dir()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        require_writable(folder)
     except OSError as err:
         return Check(
             "cache",
@@ -185,11 +184,10 @@ def _cmdstan() -> Check:
             detail="no CmdStan found",
             advice="Run 'hbstan install-cmdstan'; it needs g++, make and four minutes.",
         )
-    version = ".".join(map(str, found.version))
     return Check(
         "cmdstan",
         label,
         Outcome.PASS,
         rule=rule,
-        detail=f"CmdStan {version} at {found.path} ({found.origin})",
+        detail=f"CmdStan {found.version_text} at {found.path} ({found.origin})",
     )

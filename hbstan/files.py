@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_path", "write_bytes"]
+__all__ = ["atomic_path", "require_writable", "write_bytes"]
 
 
 @contextmanager
@@ -48,3 +49,16 @@ def write_bytes(path: Path, content: bytes) -> None:
         out.write(content)
         out.flush()
         os.fsync(out.fileno())
+
+
+def require_writable(folder: Path) -> None:
+    """Make ``folder`` where there is none, and a file in it that vanishes.
+
+    Raises
+    ------
+    OSError
+        If either cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass

@@ -75,7 +75,7 @@ class CmdStanBackend:
         """Return the versions of CmdStan and CmdStanPy."""
         import cmdstanpy
 
-        version = ".".join(str(part) for part in self._installation.version)
+        version = self._installation.version_text
         return {"cmdstan": version, "cmdstanpy": cmdstanpy.__version__}
 
     def compile(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as jsonlib
 import re
-import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,11 +123,10 @@ def _priors(texts: list[str]) -> dict[str, Prior]:
 def _make_folder(folder: Path) -> None:
     """Make the folder for results, before minutes go into what could not be kept."""
     from hbstan.errors import SettingsError
+    from hbstan.files import require_writable
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        require_writable(folder)
     except OSError as err:
         raise SettingsError(
             f"--out is {str(folder)!r}, but must be a folder that can be written: "
@@ -188,19 +186,21 @@ def _show_fit(screen: Screen, fit: Fit, checks: Checks, files: list[Path]) -> No
     whole = fit.summary()
     shown = whole.loc[[n for n in whole.index if n in scalars]] if scalars else whole
     console.print("", report.posterior_table(shown))
-    if fit.estimate is not None:
+    groups = None if fit.estimate is None else fit.groups()
+    if groups is not None:
         title = f"Groups: {fit.estimate}"
-        console.print("", report.groups_table(fit.groups(), title))
+        console.print("", report.groups_table(groups, title))
     console.print("", report.checks_table(checks))
     console.print()
     console.print(report.verdict_line(checks))
     for file in files:
         console.print(f"wrote {file}", markup=False, soft_wrap=True)
-    screen.result(_fit_record(fit, whole, checks, files))
+    if screen.json:
+        screen.result(_fit_record(fit, whole, groups, checks, files))
 
 
 def _fit_record(
-    fit: Fit, summary: Any, checks: Checks, files: list[Path]
+    fit: Fit, summary: Any, groups: Any, checks: Checks, files: list[Path]
 ) -> dict[str, Any]:
     from hbstan.results import json_number
 
@@ -214,10 +214,10 @@ def _fit_record(
         "diagnostics": checks.record(),
         "files": [str(file) for file in files],
     }
-    if fit.estimate is not None:
+    if groups is not None:
         record["groups"] = [
             {"group": str(label), **{str(k): json_number(v) for k, v in row.items()}}
-            for label, row in fit.groups().iterrows()
+            for label, row in groups.iterrows()
         ]
     return record
 
@@ -226,7 +226,7 @@ def _write(fit: Fit, checks: Checks, folder: Path, screen: Screen) -> list[Path]
     """Write the fit, its diagnostics and its figures."""
     from hbstan import plots
     from hbstan.errors import FitError
-    from hbstan.files import atomic_path
+    from hbstan.files import atomic_path, write_bytes
 
     files = [fit.save(folder / "fit.nc")]
     figures: dict[str, Callable[[Fit], Figure]] = {
@@ -242,9 +242,8 @@ def _write(fit: Fit, checks: Checks, folder: Path, screen: Screen) -> list[Path]
                 with atomic_path(folder / name) as partial:
                     draw(fit).savefig(partial, dpi=150)
                 files.append(folder / name)
-        with atomic_path(folder / "diagnostics.json") as partial:
-            text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)
-            partial.write_text(text, encoding="utf-8")
+        text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)
+        write_bytes(folder / "diagnostics.json", text.encode())
     except OSError as err:
         raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
     return [*files, folder / "diagnostics.json"]

@@ -72,7 +72,7 @@ def install_cmdstan(
     screen = Screen(json, quiet)
     with progress_bars(screen.notes(), enabled=not quiet) as progress:
         found = install(source=source.value, dir=folder, wheel=wheel, progress=progress)
-    version = ".".join(map(str, found.version))
+    version = found.version_text
     screen.text().print(f"CmdStan {version} at {found.path} ({found.origin})")
     screen.result({"path": str(found.path), "version": version, "origin": found.origin})
 
