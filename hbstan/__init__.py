@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         StudentT,
     )
     from hbstan.results import Check, Checks, Outcome
+    from hbstan.sbc import SBCResult, posterior_sbc, sbc
     from hbstan.toolchain import install_cmdstan
 
 __version__ = "0.1.0"
@@ -75,12 +76,15 @@ _NAMES = {
     "Normal": "priors",
     "Outcome": "results",
     "Pareto": "priors",
+    "SBCResult": "sbc",
     "StudentT": "priors",
     "Thresholds": "diagnostics",
     "compile": "compile",
     "diagnose": "diagnostics",
     "fit": "fit",
     "install_cmdstan": "toolchain",
+    "posterior_sbc": "sbc",
+    "sbc": "sbc",
 }
 
 __all__ = [
@@ -97,6 +101,7 @@ __all__ = [
     "Normal",
     "Outcome",
     "Pareto",
+    "SBCResult",
     "StudentT",
     "Thresholds",
     "backends",
@@ -110,7 +115,9 @@ __all__ = [
     "install_cmdstan",
     "models",
     "plots",
+    "posterior_sbc",
     "priors",
+    "sbc",
     "simulate",
     "toolchain",
 ]

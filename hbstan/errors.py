@@ -20,7 +20,9 @@ __all__ = [
     "PriorError",
     "SamplingError",
     "SettingsError",
+    "StoreError",
     "ToolchainError",
+    "WorkerError",
 ]
 
 
@@ -65,6 +67,10 @@ class SettingsError(HbstanError):
 
 class FitError(HbstanError):
     """A saved fit that cannot be read, or a fit without what was asked of it."""
+
+
+class StoreError(HbstanError):
+    """A store of simulations that is damaged, in use, or of another run."""
 
 
 class ConvertError(HbstanError):
@@ -127,3 +133,7 @@ class CompileError(BackendError):
 
 class ToolchainError(BackendError):
     """No usable CmdStan, compiler or make, or their assembly failed."""
+
+
+class WorkerError(BackendError):
+    """The workers that simulations were handed to are gone."""

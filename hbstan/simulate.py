@@ -1,12 +1,14 @@
-"""Prior draws and simulated data in NumPy.
+"""Prior draws, simulated data and their log densities in NumPy.
 
 The catalogue's models are written twice on purpose: the density in Stan, the
-simulator here. Simulation-based calibration holds one against the other.
+simulator here. Simulation-based calibration holds one against the other; the log
+densities here are the simulator's, and so a third account of the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import ModelError
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     Draws = dict[str, NDArray[Any]]
 
-__all__ = ["draw_data", "draw_prior"]
+__all__ = ["draw_data", "draw_groups", "draw_prior", "log_likelihood", "log_prior"]
 
 
 def draw_prior(
@@ -57,7 +59,39 @@ def draw_prior(
         If the model's family has no simulator.
     """
     top = {p.name: priors[p.name].draw(rng, size) for p in model.top_level}
-    return {**top, **_family(model)[0](top, n_groups, rng)}
+    return {**top, **draw_groups(model, top, n_groups, rng)}
+
+
+def draw_groups(
+    model: Model,
+    top: Mapping[str, NDArray[Any]],
+    n_groups: int,
+    rng: np.random.Generator,
+) -> Draws:
+    """Draw group parameters given the top-level ones.
+
+    Parameters
+    ----------
+    model : Model
+        A model of the catalogue.
+    top : mapping of str to ndarray
+        Top-level parameters of shape ``(size,)``.
+    n_groups : int
+        Number of groups.
+    rng : numpy.random.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    dict of str to ndarray
+        As :func:`draw_prior`, without the top-level parameters.
+
+    Raises
+    ------
+    ModelError
+        If the model's family has no simulator.
+    """
+    return _family(model).effects(top, n_groups, rng)
 
 
 def draw_data(
@@ -89,7 +123,78 @@ def draw_data(
     ModelError
         If the model's family has no simulator.
     """
-    return _family(model)[1](parameters, design, rng)
+    return _family(model).data(parameters, design, rng)
+
+
+def log_likelihood(
+    model: Model,
+    parameters: Mapping[str, Any],
+    design: Mapping[str, Any],
+    y: Any,
+) -> NDArray[Any]:
+    """Return the joint log likelihood of all groups.
+
+    Parameters
+    ----------
+    model : Model
+        A model of the catalogue.
+    parameters : mapping
+        ``theta`` of shape ``(size, n_groups)``: log-odds, or effects.
+    design : mapping
+        As in :func:`draw_data`.
+    y : array_like of shape (n_groups,)
+        Events or estimates.
+
+    Returns
+    -------
+    ndarray of shape (size,)
+        ``sum_j log p(y_j | theta_j)``, constants included.
+
+    Raises
+    ------
+    ModelError
+        If the model's family has no simulator.
+    """
+    import numpy as np
+
+    theta = np.asarray(parameters["theta"], dtype=float)
+    return _family(model).log_density(theta, design, np.asarray(y))
+
+
+def log_prior(
+    model: Model, priors: Mapping[str, Prior], parameters: Mapping[str, Any]
+) -> NDArray[Any]:
+    """Return the joint log density of top-level and group parameters.
+
+    Parameters
+    ----------
+    model : Model
+        A model of the catalogue.
+    priors : mapping of str to Prior
+        A prior for each top-level parameter.
+    parameters : mapping
+        Top-level parameters of shape ``(size,)`` and ``theta``, ``(size, n_groups)``.
+
+    Returns
+    -------
+    ndarray of shape (size,)
+        ``sum_k log p(top_k) + sum_j log p(theta_j | top)``, a density on the scales
+        of the top-level parameters and of ``theta`` (log-odds, or effects); ``-inf``
+        outside the support.
+
+    Raises
+    ------
+    ModelError
+        If the model's family has no simulator.
+    """
+    import numpy as np
+
+    top = {p.name: np.asarray(parameters[p.name]) for p in model.top_level}
+    theta = np.asarray(parameters["theta"], dtype=float)
+    total: NDArray[Any] = _family(model).log_effects(top, theta)
+    for name, values in top.items():
+        total = total + priors[name].distribution().logpdf(values)
+    return total
 
 
 def _normal_effects(top: Draws, n_groups: int, rng: np.random.Generator) -> Draws:
@@ -155,16 +260,92 @@ def _normal_data(
     return estimates
 
 
-_FAMILIES: Mapping[str, tuple[Callable[..., Draws], Callable[..., NDArray[Any]]]] = {
-    "logit": (_logit_effects, _binomial_data),
-    "beta_binomial": (_beta_effects, _binomial_data),
-    "eight_schools": (_normal_effects, _normal_data),
+def _binomial_log_density(
+    theta: NDArray[Any], design: Mapping[str, Any], y: NDArray[Any]
+) -> NDArray[Any]:
+    import numpy as np
+    from scipy.special import gammaln
+
+    n = np.asarray(design["n"])
+    choose = gammaln(n + 1.0) - gammaln(y + 1.0) - gammaln(n - y + 1.0)
+    # log(1 + exp(theta)) in a form that does not overflow.
+    by_group: NDArray[Any] = choose + y * theta - n * np.logaddexp(0.0, theta)
+    return by_group.sum(axis=1)
+
+
+def _normal_log_density(
+    theta: NDArray[Any], design: Mapping[str, Any], y: NDArray[Any]
+) -> NDArray[Any]:
+    import numpy as np
+
+    sigma = np.asarray(design["sigma"], dtype=float)
+    residual = (y - theta) / sigma
+    by_group: NDArray[Any] = -0.5 * (residual**2 + np.log(2 * np.pi)) - np.log(sigma)
+    return by_group.sum(axis=1)
+
+
+def _normal_log_effects(top: Draws, theta: NDArray[Any]) -> NDArray[Any]:
+    """Return the log density of normal effects; at tau = 0 that of a point mass."""
+    import numpy as np
+
+    mu, tau = top["mu"][:, None], top["tau"][:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(theta == mu, 0.0, (theta - mu) / tau)
+        by_group = -0.5 * (z**2 + np.log(2 * np.pi)) - np.log(tau)
+    return _beyond_support(by_group, (tau >= 0) & ((theta == mu) | (tau > 0)))
+
+
+def _beta_log_effects(top: Draws, theta: NDArray[Any]) -> NDArray[Any]:
+    """Return the log density of log-odds whose probabilities are beta distributed."""
+    import numpy as np
+    from scipy.special import betaln
+
+    mu, kappa = top["mu"][:, None], top["kappa"][:, None]
+    inside = (mu > 0) & (mu < 1) & (kappa > 0)
+    alpha = np.where(inside, mu * kappa, 1.0)
+    beta = np.where(inside, (1.0 - mu) * kappa, 1.0)
+    # log p = -log(1 + exp(-theta)), log(1 - p) = -log(1 + exp(theta)); their sum is
+    # the Jacobian's logarithm.
+    by_group = (
+        -alpha * np.logaddexp(0.0, -theta)
+        - beta * np.logaddexp(0.0, theta)
+        - betaln(alpha, beta)
+    )
+    return _beyond_support(by_group, inside)
+
+
+def _beyond_support(by_group: NDArray[Any], inside: NDArray[Any]) -> NDArray[Any]:
+    """Sum over groups; -inf where a group lies outside the support."""
+    import numpy as np
+
+    total: NDArray[Any] = np.where(inside, by_group, -np.inf).sum(axis=1)
+    return total
+
+
+@dataclass(frozen=True)
+class _Family:
+    """How models of a family simulate, and with what log densities."""
+
+    effects: Callable[..., Draws]
+    data: Callable[..., NDArray[Any]]
+    log_effects: Callable[..., NDArray[Any]]
+    log_density: Callable[..., NDArray[Any]]
+
+
+_FAMILIES: Mapping[str, _Family] = {
+    "logit": _Family(
+        _logit_effects, _binomial_data, _normal_log_effects, _binomial_log_density
+    ),
+    "beta_binomial": _Family(
+        _beta_effects, _binomial_data, _beta_log_effects, _binomial_log_density
+    ),
+    "eight_schools": _Family(
+        _normal_effects, _normal_data, _normal_log_effects, _normal_log_density
+    ),
 }
 
 
-def _family(
-    model: Model,
-) -> tuple[Callable[..., Draws], Callable[..., NDArray[Any]]]:
+def _family(model: Model) -> _Family:
     try:
         return _FAMILIES[model.family]
     except KeyError:

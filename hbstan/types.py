@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -27,6 +27,8 @@ __all__ = [
     "LogDensity",
     "Progress",
     "RawDraws",
+    "RepeatedSampler",
+    "Repeats",
     "SamplerSettings",
     "StanData",
     "StanProgram",
@@ -290,3 +292,28 @@ class GeneratesQuantities(Protocol):
         seed: int,
     ) -> Mapping[str, NDArray[Any]]:
         """Return generated quantities, each of shape ``(chain, draw, *shape)``."""
+
+
+class RepeatedSampler(Protocol):
+    """Draws from one program's posterior, given one set of data after another."""
+
+    def __call__(self, data: StanData, settings: SamplerSettings) -> RawDraws:
+        """Return the draws that :meth:`Backend.sample` gives, with its errors.
+
+        What costs time and is no draw or sampler statistic may be left out: the
+        console of a run that succeeded, timings by phase, the adapted metric.
+        """
+
+
+@runtime_checkable
+class Repeats(Protocol):
+    """A backend that prepares a program once, to sample it many times."""
+
+    def repeat(
+        self, program: StanProgram, variables: Iterable[str] | None = None
+    ) -> RepeatedSampler:
+        """Return a sampler of ``program``, which threads may share.
+
+        Of the program's variables it returns those named in ``variables``, or all
+        of them; a name that the program lacks makes no difference.
+        """

@@ -6,43 +6,30 @@ a temporary folder of their own, and read back as arrays.
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hbstan.backends.cmdstan_run import DIGITS, QUIET, run_error, sampler_arguments
 from hbstan.backends.console import iterations_as_progress
 from hbstan.backends.inits import plain_inits
-from hbstan.backends.stan_data import in_plain_words, plain_data
-from hbstan.errors import DataError, SamplingError, ToolchainError
+from hbstan.backends.stan_data import plain_data
+from hbstan.errors import SamplingError, ToolchainError
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hbstan.backends.cmdstan_repeat import RepeatedCmdStan
     from hbstan.compile import CompiledProgram
 
 __all__ = ["CmdStanBackend"]
 
 #: Significant digits that carry a double through text without loss.
 _EXACT = 17
-#: Digits of draws: rounding far below any Monte Carlo error, and text that is
-#: written and read in half the time.
-_DIGITS = 10
-#: What CmdStan prints once it has accepted the data.
-_STARTED = ("Gradient evaluation", "Rejecting initial value", "Iteration:")
-_TELLING = re.compile(r"exception|error|fail|reject|unable|cannot|could not", re.I)
-#: The C++ name of the model, which says nothing to people.
-_NAMESPACE = re.compile(r"\w+_model_namespace::\w+_model: ")
-#: A source file in a message: the copy of an included file, or of the program, whose
-#: name is that of a C++ identifier.
-_COPY = re.compile(
-    r"'(?:[^'\n]*/(?:\.build|hbstan-build-[^/'\n]*)/include/(?:d/)*(?P<include>[^'\n]+)"
-    r"|(?:[^'\n]*/)?\w+\.stan)', line"
-)
 #: How often progress lines are asked for, in iterations.
 _REFRESH = 100
 
@@ -130,36 +117,36 @@ class CmdStanBackend:
         started = time.perf_counter()
         with (
             tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
-            _quiet_cmdstanpy(),
+            QUIET,
             iterations_as_progress(progress, settings.chains) as show,
         ):
             try:
                 fit = model.sample(
                     data=values,
-                    chains=settings.chains,
-                    parallel_chains=settings.parallel_chains,
-                    seed=settings.seed,
                     inits=starts,
-                    iter_warmup=settings.iter_warmup,
-                    iter_sampling=settings.iter_sampling,
-                    save_warmup=settings.save_warmup,
-                    thin=settings.thin,
-                    max_treedepth=settings.max_treedepth,
-                    metric=settings.metric,
-                    step_size=settings.step_size,
-                    adapt_engaged=settings.adapts,
-                    adapt_delta=settings.adapt_delta if settings.adapts else None,
                     output_dir=folder,
-                    sig_figs=_DIGITS,
-                    # Or a program with profile blocks writes to the working folder.
-                    save_profile=True,
-                    show_progress=False,
                     show_console=show,
                     refresh=_REFRESH,
+                    **sampler_arguments(settings),
                 )
                 return self._raw(compiled, fit, settings, started)
             except (RuntimeError, ValueError, TypeError, OSError) as err:
-                raise _sampling_error(program, values, folder, err) from err
+                raise run_error(program, values, folder, err) from err
+
+    def repeat(
+        self, program: StanProgram, variables: Iterable[str] | None = None
+    ) -> RepeatedCmdStan:
+        """Compile ``program`` once; see :class:`hbstan.types.Repeats`.
+
+        Raises
+        ------
+        CompileError
+            If the program does not compile.
+        """
+        from hbstan.backends.cmdstan_repeat import RepeatedCmdStan
+
+        compiled = self.compile(program)
+        return RepeatedCmdStan(program, compiled, self.versions(), variables)
 
     def log_density(
         self, program: StanProgram, data: StanData, parameters: Mapping[str, Any]
@@ -168,7 +155,7 @@ class CmdStanBackend:
         values = plain_data(program.name, data)
         model = _model(self.compile(program))
         try:
-            with _quiet_cmdstanpy():
+            with QUIET:
                 table = model.log_prob(dict(parameters), data=values, sig_figs=_EXACT)
         except (RuntimeError, ValueError, TypeError) as err:
             raise SamplingError(
@@ -187,7 +174,7 @@ class CmdStanBackend:
         model = _model(self.compile(program))
         with (
             tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
-            _quiet_cmdstanpy(),
+            QUIET,
         ):
             files = write_draws(Path(folder), program.name, draws)
             try:
@@ -196,7 +183,7 @@ class CmdStanBackend:
                     previous_fit=files,
                     seed=seed,
                     gq_output_dir=folder,
-                    sig_figs=_DIGITS,
+                    sig_figs=DIGITS,
                 )
                 chains = len(files)
                 return {
@@ -204,7 +191,7 @@ class CmdStanBackend:
                     for name in out.metadata.stan_vars
                 }
             except (RuntimeError, ValueError, TypeError, OSError) as err:
-                raise _sampling_error(program, values, folder, err) from err
+                raise run_error(program, values, folder, err) from err
 
     def _raw(
         self,
@@ -239,7 +226,7 @@ class CmdStanBackend:
 def _model(compiled: CompiledProgram) -> Any:
     import cmdstanpy
 
-    with _quiet_cmdstanpy():
+    with QUIET:
         return cmdstanpy.CmdStanModel(exe_file=str(compiled.exe))
 
 
@@ -257,56 +244,3 @@ def _by_chain(values: NDArray[Any], chains: int) -> NDArray[Any]:
 def _console(fit: Any) -> str:
     texts = [Path(f).read_text(errors="replace") for f in fit.runset.stdout_files]
     return "\n".join(texts)
-
-
-def _quiet_cmdstanpy() -> Any:
-    """Keep CmdStanPy's log lines off the terminal; hbstan says what matters."""
-    import cmdstanpy
-
-    return cmdstanpy.disable_logging()
-
-
-def _sampling_error(
-    program: StanProgram, data: StanData, folder: str, err: Exception
-) -> SamplingError | DataError:
-    """Report what CmdStan said, from its console files while they exist."""
-    files = sorted(Path(folder).glob("*stdout*.txt")) + sorted(
-        Path(folder).glob("*.txt")
-    )
-    said = "\n".join(f.read_text(errors="replace") for f in dict.fromkeys(files))
-    console = _with_own_files(program, said)
-    telling = in_plain_words(_telling_lines(console), data) or str(err)
-    if "Exception" in telling and not any(mark in console for mark in _STARTED):
-        return DataError(
-            f"{program.name}: CmdStan refused the data: {telling}",
-            remedy="Compare the data with the program's data block.",
-        )
-    return SamplingError(
-        f"{program.name}: CmdStan failed: {telling}",
-        remedy="Check the data, the priors and the initial values.",
-        console=console or str(err),
-    )
-
-
-def _with_own_files(program: StanProgram, text: str) -> str:
-    """Put the user's files where the text names the copies that were compiled."""
-    from hbstan.includes import find_includes
-
-    if not _COPY.search(text):
-        return text
-    found = find_includes(program.file, program.include_paths)
-    includes = {include.name: include.path for include in found}
-
-    def own(match: re.Match[str]) -> str:
-        name = match["include"]
-        file = program.file if name is None else includes.get(name, name)
-        return f"'{file}', line"
-
-    return _COPY.sub(own, text).replace("included from\n", "included from ")
-
-
-def _telling_lines(console: str, most: int = 6) -> str:
-    """Return the console lines that speak of an error, each once."""
-    lines = [_NAMESPACE.sub("", line).strip() for line in console.splitlines()]
-    telling = [line for line in lines if _TELLING.search(line)]
-    return "\n".join(list(dict.fromkeys(telling))[-most:])

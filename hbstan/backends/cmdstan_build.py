@@ -16,7 +16,7 @@ from hbstan.staging import ABOUT
 from hbstan.toolchain.installation import Installation, read_marker
 from hbstan.toolchain.requirements import compiler_command
 
-__all__ = ["build", "toolchain_identity"]
+__all__ = ["build", "program_account", "toolchain_identity"]
 
 #: Variables that CmdStan's makefile takes from the environment.
 _MAKE_VARIABLES = ("CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LDLIBS", "STANCFLAGS")
@@ -112,14 +112,14 @@ def build(
                 stanc_options=stanc,
                 cpp_options=dict(cpp_options or {}),
             )
-            about = _about(stan_file, stanc)
+            about = program_account(stan_file, stanc)
     except (ValueError, RuntimeError, OSError) as err:
         raise CompileError(_telling(str(err))) from err
     Path(exe).with_name(ABOUT).write_text(json.dumps(about), encoding="utf-8")
     return Path(exe)
 
 
-def _about(stan_file: Path, stanc_options: dict[str, Any]) -> dict[str, Any]:
+def program_account(stan_file: Path, stanc_options: dict[str, Any]) -> dict[str, Any]:
     """Return stanc's account of a program: its parameters, among other things."""
     from cmdstanpy.compilation import CompilerOptions, src_info
 

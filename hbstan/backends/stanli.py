@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends.console import iterations_as_progress
@@ -104,37 +105,26 @@ class StanliBackend:
             model = self._model(program, data, settings.seed)
         _require_outputs(program, said)
         _require_parameters(program, model)
-        starts = _inits(model, settings)
         started = time.perf_counter()
-        try:
-            with (
-                iterations_as_progress(progress, settings.chains) as show,
-                _warnings_kept(said),
-            ):
-                fit = model.sample(
-                    chains=settings.chains,
-                    seed=settings.seed,
-                    warmup=settings.iter_warmup,
-                    samples=settings.iter_sampling,
-                    delta=settings.adapt_delta,
-                    max_depth=settings.max_treedepth,
-                    thin=settings.thin,
-                    save_warmup=settings.save_warmup,
-                    parallel_chains=settings.parallel_chains,
-                    metric=settings.metric,
-                    step_size=settings.step_size,
-                    adapt_engaged=settings.adapts,
-                    refresh=_REFRESH if show else 0,
-                    **starts,
-                )
-        except (RuntimeError, ValueError) as err:
-            raise SamplingError(
-                f"{program.name}: sampling with stanli failed: "
-                f"{_named(program, str(err))}",
-                remedy="Check the data, the priors and the initial values.",
-                console="\n".join([*said, str(err)]),
-            ) from err
-        return self._raw(model, fit, settings, time.perf_counter() - started, said)
+        with (
+            iterations_as_progress(progress, settings.chains) as show,
+            _warnings_kept(said),
+        ):
+            fit = _run(program, model, settings, said, refresh=_REFRESH if show else 0)
+        seconds = time.perf_counter() - started
+        return _raw(model, fit, settings, seconds, said, self.versions())
+
+    def repeat(
+        self, program: StanProgram, variables: Iterable[str] | None = None
+    ) -> _Repeated:
+        """Translate ``program`` once; see :class:`hbstan.types.Repeats`.
+
+        Raises
+        ------
+        CompileError
+            With stanc's message, file and line.
+        """
+        return _Repeated(program, self.compile(program), self.versions(), variables)
 
     def log_density(
         self, program: StanProgram, data: StanData, parameters: Mapping[str, Any]
@@ -152,50 +142,136 @@ class StanliBackend:
 
     def _model(self, program: StanProgram, data: StanData, seed: int) -> Any:
         values = plain_data(program.name, data)
-        mir = self.compile(program)
-        try:
-            return _stanli().Model(mir=mir, data=values, seed=seed)
-        except (RuntimeError, ValueError, TypeError) as err:
-            if _UNKNOWN.search(str(err)):
-                raise _not_supported(program, str(err)) from err
-            said = in_plain_words(_named(program, str(err)), values)
-            raise DataError(
-                f"{program.name}: stanli refused the data: {said}",
-                remedy="Compare the data with the program's data block.",
-            ) from err
+        return _build(program, self.compile(program), values, seed)
 
-    def _raw(
+
+class _Repeated:
+    """One program, translated; a model is built for each set of data."""
+
+    def __init__(
         self,
-        model: Any,
-        fit: Any,
-        settings: SamplerSettings,
-        seconds: float,
-        said: list[str],
-    ) -> RawDraws:
-        import numpy as np
+        program: StanProgram,
+        mir: str,
+        versions: Mapping[str, str],
+        variables: Iterable[str] | None,
+    ) -> None:
+        self._program = program
+        self._mir = mir
+        self._versions = versions
+        self._names = None if variables is None else frozenset(variables)
+        self._lock = Lock()
+        #: Whether the program is known to be built without a warning.
+        self._silent = False
 
-        columns = _stanli().SAMPLER_COLUMNS
-        warm = 0
-        if settings.save_warmup:
-            warm = fit.n_draws - settings.draws
-        variables = {
-            name: _declared_shape(fit.draws(name), dims)
-            for name, dims in fit.variables.items()
-        }
-        stats = {name: fit.sampler_stats[:, :, i] for i, name in enumerate(columns)}
-        metrics = [m for m in fit.inv_metric if m is not None]
-        return RawDraws(
-            variables={k: v[:, warm:] for k, v in variables.items()},
-            stats={k: v[:, warm:] for k, v in stats.items()},
-            warmup_variables={k: v[:, :warm] for k, v in variables.items() if warm},
-            warmup_stats={k: v[:, :warm] for k, v in stats.items() if warm},
-            timings={"total": seconds},
-            versions=dict(self.versions()),
-            console="\n".join(said),
-            sampled=_parameters(model),
-            step_size=np.asarray(fit.step_size, dtype=float),
-            inv_metric=np.asarray(metrics, dtype=float) if metrics else None,
+    def __call__(self, data: StanData, settings: SamplerSettings) -> RawDraws:
+        """Draw from the posterior; see :meth:`StanliBackend.sample`."""
+        started = time.perf_counter()
+        said: list[str] = []
+        model = self._model(plain_data(self._program.name, data), settings.seed, said)
+        _require_parameters(self._program, model)
+        fit = _run(self._program, model, settings, said)
+        seconds = time.perf_counter() - started
+        return _raw(model, fit, settings, seconds, said, self._versions, self._names)
+
+    def _model(self, values: dict[str, Any], seed: int, said: list[str]) -> Any:
+        # Python's warning filters belong to the whole process, so they are touched
+        # by one thread at a time, and not at all once the program is known.
+        if self._silent:
+            try:
+                return _build(self._program, self._mir, values, seed)
+            except RuntimeWarning:  # these data are the first to make it warn
+                pass
+        with self._lock, _warnings_kept(said):
+            model = _build(self._program, self._mir, values, seed)
+        _require_outputs(self._program, said)
+        self._silent = not said
+        return model
+
+
+def _build(program: StanProgram, mir: str, values: Mapping[str, Any], seed: int) -> Any:
+    """Return stanli's model of a translated program with its data."""
+    try:
+        return _stanli().Model(mir=mir, data=values, seed=seed)
+    except (RuntimeError, ValueError, TypeError) as err:
+        if _UNKNOWN.search(str(err)):
+            raise _not_supported(program, str(err)) from err
+        said = in_plain_words(_named(program, str(err)), values)
+        raise DataError(
+            f"{program.name}: stanli refused the data: {said}",
+            remedy="Compare the data with the program's data block.",
+        ) from err
+
+
+def _run(
+    program: StanProgram,
+    model: Any,
+    settings: SamplerSettings,
+    said: list[str],
+    *,
+    refresh: int = 0,
+) -> Any:
+    """Sample; on failure the console is what was ``said`` and the error."""
+    starts = _inits(model, settings)
+    try:
+        return model.sample(
+            chains=settings.chains,
+            seed=settings.seed,
+            warmup=settings.iter_warmup,
+            samples=settings.iter_sampling,
+            delta=settings.adapt_delta,
+            max_depth=settings.max_treedepth,
+            thin=settings.thin,
+            save_warmup=settings.save_warmup,
+            parallel_chains=settings.parallel_chains,
+            metric=settings.metric,
+            step_size=settings.step_size,
+            adapt_engaged=settings.adapts,
+            refresh=refresh,
+            **starts,
         )
+    except (RuntimeError, ValueError) as err:
+        raise SamplingError(
+            f"{program.name}: sampling with stanli failed: {_named(program, str(err))}",
+            remedy="Check the data, the priors and the initial values.",
+            console="\n".join([*said, str(err)]),
+        ) from err
+
+
+def _raw(
+    model: Any,
+    fit: Any,
+    settings: SamplerSettings,
+    seconds: float,
+    said: list[str],
+    versions: Mapping[str, str],
+    names: Collection[str] | None = None,
+) -> RawDraws:
+    """Cut a fit into draws of ``names``, by default of all variables."""
+    import numpy as np
+
+    warm = 0
+    if settings.save_warmup:
+        warm = fit.n_draws - settings.draws
+    variables = {
+        name: _declared_shape(fit.draws(name), dims)
+        for name, dims in fit.variables.items()
+        if names is None or name in names
+    }
+    columns = _stanli().SAMPLER_COLUMNS
+    stats = {name: fit.sampler_stats[:, :, i] for i, name in enumerate(columns)}
+    metrics = [m for m in fit.inv_metric if m is not None]
+    return RawDraws(
+        variables={k: v[:, warm:] for k, v in variables.items()},
+        stats={k: v[:, warm:] for k, v in stats.items()},
+        warmup_variables={k: v[:, :warm] for k, v in variables.items() if warm},
+        warmup_stats={k: v[:, :warm] for k, v in stats.items() if warm},
+        timings={"total": seconds},
+        versions=dict(versions),
+        console="\n".join(said),
+        sampled=_parameters(model),
+        step_size=np.asarray(fit.step_size, dtype=float),
+        inv_metric=np.asarray(metrics, dtype=float) if metrics else None,
+    )
 
 
 def _stanli() -> Any:

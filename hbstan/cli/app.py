@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hbstan.cli.calibrating import sbc
 from hbstan.cli.codes import ENGINE_FAILED
 from hbstan.cli.fitting import check, fit
 from hbstan.cli.lists import datasets, models
@@ -93,6 +94,6 @@ def _hbstan(
     """Fit, check and compare hierarchical models."""
 
 
-for _command in (doctor, models, datasets, compile, fit, check):
+for _command in (doctor, models, datasets, compile, fit, check, sbc):
     app.command()(_command)
 app.command("install-cmdstan")(install_cmdstan)

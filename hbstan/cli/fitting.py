@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-import re
-import warnings
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,30 +11,38 @@ import typer
 
 from hbstan.cli.codes import GATE_FAILED, PASSED
 from hbstan.cli.options import (
+    AdaptDelta,
     BackendName,
     BackendOption,
+    Chains,
     Debug,
+    Estimate,
+    Events,
+    Group,
+    IterSampling,
+    IterWarmup,
     Json,
+    MaxTreedepth,
     Out,
+    Priors,
     Quiet,
     Screen,
+    Se,
+    Seed,
+    Trials,
     prints_on_stderr,
 )
+from hbstan.cli.outputs import make_folder, read_data, read_priors, write_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from matplotlib.figure import Figure
 
-    from hbstan.data import Dataset
     from hbstan.fit import Fit
-    from hbstan.priors import Prior
     from hbstan.results import Checks
 
 __all__ = ["check", "fit"]
-
-#: matplotlib's warning of a character that its font cannot draw.
-_GLYPH = re.compile(r"Glyph (?P<code>\d+) .*missing from (?:current )?font")
 
 
 def fit(
@@ -44,22 +50,19 @@ def fit(
     data: Annotated[
         str, typer.Argument(help="CSV, Parquet or Stan JSON file, or a dataset's name.")
     ],
-    group: Annotated[str | None, typer.Option(help="Column of group labels.")] = None,
-    trials: Annotated[str | None, typer.Option(help="Column of trials.")] = None,
-    events: Annotated[str | None, typer.Option(help="Column of events.")] = None,
-    estimate: Annotated[str | None, typer.Option(help="Column of estimates.")] = None,
-    se: Annotated[str | None, typer.Option(help="Column of standard errors.")] = None,
-    prior: Annotated[
-        list[str] | None,
-        typer.Option("--prior", help="E.g. 'tau=HalfCauchy(1)'; repeatable."),
-    ] = None,
+    group: Group = None,
+    trials: Trials = None,
+    events: Events = None,
+    estimate: Estimate = None,
+    se: Se = None,
+    prior: Priors = None,
     backend: BackendOption = BackendName.auto,
-    seed: Annotated[int | None, typer.Option(help="By default a fresh one.")] = None,
-    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
-    iter_warmup: Annotated[int, typer.Option(help="Warmup per chain.")] = 1000,
-    iter_sampling: Annotated[int, typer.Option(help="Draws per chain.")] = 1000,
-    adapt_delta: Annotated[float, typer.Option(help="Target acceptance.")] = 0.95,
-    max_treedepth: Annotated[int, typer.Option(help="Cap on tree depth.")] = 10,
+    seed: Seed = None,
+    chains: Chains = 4,
+    iter_warmup: IterWarmup = 1000,
+    iter_sampling: IterSampling = 1000,
+    adapt_delta: AdaptDelta = 0.95,
+    max_treedepth: MaxTreedepth = 10,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -71,7 +74,7 @@ def fit(
 
     screen = Screen(json, quiet)
     if out:
-        _make_folder(out)
+        make_folder(out)
     columns = {
         "group": group,
         "trials": trials,
@@ -85,8 +88,8 @@ def fit(
     ):
         result = run(
             model,
-            _read_data(model, data, columns),
-            priors=_priors(prior or []),
+            read_data(data, columns, own=model.endswith(".stan")),
+            priors=read_priors(prior or []),
             seed=seed,
             chains=chains,
             iter_warmup=iter_warmup,
@@ -100,57 +103,6 @@ def fit(
     files = _write(result, checks, out, screen) if out else []
     _show_fit(screen, result, checks, files)
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
-
-
-def _priors(texts: list[str]) -> dict[str, Prior]:
-    """Read the ``--prior`` options; each parameter may have one."""
-    from hbstan.errors import PriorError
-    from hbstan.priors import parse_assignment
-
-    chosen: dict[str, Prior] = {}
-    for text in texts:
-        name, prior = parse_assignment(text)
-        if name in chosen:
-            raise PriorError(
-                f"--prior is given twice for {name}: {chosen[name]} and {prior}; "
-                "legal: once for each parameter.",
-                remedy="Remove one of the two.",
-            )
-        chosen[name] = prior
-    return chosen
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the folder for results, before minutes go into what could not be kept."""
-    from hbstan.errors import SettingsError
-    from hbstan.files import require_writable
-
-    try:
-        require_writable(folder)
-    except OSError as err:
-        raise SettingsError(
-            f"--out is {str(folder)!r}, but must be a folder that can be written: "
-            f"{err.strerror or err}.",
-            remedy="Name another folder; it is created where there is none.",
-        ) from err
-
-
-def _read_data(
-    model: str, source: str, columns: dict[str, str | None]
-) -> Dataset | dict[str, Any]:
-    """Read a table, or for a program of the user's its Stan data from JSON."""
-    from hbstan import data as reader
-    from hbstan.errors import SettingsError
-
-    if not (source.lower().endswith(".json") and model.endswith(".stan")):
-        return reader.load(source, **columns)
-    given = [f"--{name}" for name, column in columns.items() if column is not None]
-    if given:
-        raise SettingsError(
-            f"{', '.join(given)} cannot be used with {source}, which has no columns.",
-            remedy="Leave the options out, or give a CSV or Parquet file.",
-        )
-    return reader.from_stan_json(source)
 
 
 def check(
@@ -226,7 +178,7 @@ def _write(fit: Fit, checks: Checks, folder: Path, screen: Screen) -> list[Path]
     """Write the fit, its diagnostics and its figures."""
     from hbstan import plots
     from hbstan.errors import FitError
-    from hbstan.files import atomic_path, write_bytes
+    from hbstan.files import write_bytes
 
     files = [fit.save(folder / "fit.nc")]
     figures: dict[str, Callable[[Fit], Figure]] = {
@@ -237,37 +189,10 @@ def _write(fit: Fit, checks: Checks, folder: Path, screen: Screen) -> list[Path]
     if fit.estimate is not None:
         figures["forest.png"] = plots.forest
     try:
-        with _glyphs_noted(screen):
-            for name, draw in figures.items():
-                with atomic_path(folder / name) as partial:
-                    draw(fit).savefig(partial, dpi=150)
-                files.append(folder / name)
+        drawn = {name: partial(draw, fit) for name, draw in figures.items()}
+        files += write_figures(folder, drawn, screen)
         text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)
         write_bytes(folder / "diagnostics.json", text.encode())
     except OSError as err:
         raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
     return [*files, folder / "diagnostics.json"]
-
-
-@contextmanager
-def _glyphs_noted(screen: Screen) -> Iterator[None]:
-    """Say once which characters the figures' font lacks; they are drawn as boxes."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    lacking: dict[str, None] = {}
-    for warning in caught:
-        glyph = _GLYPH.match(str(warning.message))
-        if glyph:
-            lacking[chr(int(glyph["code"]))] = None
-        else:
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-    if lacking:
-        screen.notes().print(
-            f"The figures' font lacks {' '.join(lacking)}: drawn as boxes.",
-            markup=False,
-            emoji=False,
-            soft_wrap=True,
-        )

@@ -19,14 +19,28 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
+    "AdaptDelta",
     "BackendName",
     "BackendOption",
+    "Chains",
     "Debug",
+    "Estimate",
+    "Events",
+    "ExecutorName",
+    "Group",
+    "IterSampling",
+    "IterWarmup",
     "Json",
+    "MaxTreedepth",
     "Out",
+    "Priors",
     "Quiet",
+    "Replicate",
     "Screen",
+    "Se",
+    "Seed",
     "Source",
+    "Trials",
     "prints_on_stderr",
 ]
 
@@ -37,6 +51,21 @@ class BackendName(StrEnum):
     auto = "auto"
     cmdstan = "cmdstan"
     stanli = "stanli"
+
+
+class ExecutorName(StrEnum):
+    """The values of ``sbc --executor``."""
+
+    processes = "processes"
+    threads = "threads"
+    serial = "serial"
+
+
+class Replicate(StrEnum):
+    """The values of ``sbc --around-data``."""
+
+    groups = "groups"
+    trials = "trials"
 
 
 class Source(StrEnum):
@@ -56,6 +85,21 @@ BackendOption = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", help="Write results to this folder.")
 ]
+Seed = Annotated[int | None, typer.Option(help="By default a fresh one.")]
+Group = Annotated[str | None, typer.Option(help="Column of group labels.")]
+Trials = Annotated[str | None, typer.Option(help="Column of trials.")]
+Events = Annotated[str | None, typer.Option(help="Column of events.")]
+Estimate = Annotated[str | None, typer.Option(help="Column of estimates.")]
+Se = Annotated[str | None, typer.Option(help="Column of standard errors.")]
+Priors = Annotated[
+    list[str] | None,
+    typer.Option("--prior", help="E.g. 'tau=HalfCauchy(1)'; repeatable."),
+]
+Chains = Annotated[int, typer.Option(help="Number of chains.")]
+IterWarmup = Annotated[int, typer.Option(help="Warmup per chain.")]
+IterSampling = Annotated[int, typer.Option(help="Draws per chain.")]
+AdaptDelta = Annotated[float, typer.Option(help="Target acceptance.")]
+MaxTreedepth = Annotated[int, typer.Option(help="Cap on tree depth.")]
 
 
 @dataclass(frozen=True)

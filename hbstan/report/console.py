@@ -1,10 +1,8 @@
-"""Results as Rich tables, and progress as bars."""
+"""Fits, checks, models and data as Rich tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +12,19 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 
-from hbstan.backends.console import StepsOnly
+from hbstan.report.format import (
+    STYLES,
+    WORDS,
+    decimals_of,
+    empty_table,
+    fixed,
+    p_text,
+)
+from hbstan.report.progress import progress_bars
 from hbstan.results import Check, Checks, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from rich.console import ConsoleOptions, RenderableType, RenderResult
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
     from hbstan.data import Dataset
     from hbstan.fit import Fit
     from hbstan.models import Model
-    from hbstan.types import Progress
 
 __all__ = [
     "checks_table",
@@ -42,31 +47,8 @@ __all__ = [
     "verdict_line",
 ]
 
-_STYLES = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.NOT_RUN: "yellow"}
-#: Numbers from here on are printed compactly, as 6.14e+05.
-_COMPACT_FROM = 1e5
-_MOST_DECIMALS = 6
 #: Wider than any screen: a table's natural width is measured in it.
 _WIDEST = 1000
-_WORDS = {Outcome.PASS: "pass", Outcome.FAIL: "FAIL", Outcome.NOT_RUN: "not run"}
-
-
-def _table(title: str, *columns: str, numbers: int = 0) -> Table:
-    """Make an empty table whose last ``numbers`` columns are set flush right.
-
-    Numbers are never broken or cut; where space is short, text wraps.
-    """
-    table = Table(title=title, title_justify="left", title_style="bold", box=None)
-    table.pad_edge = False
-    for position, column in enumerate(columns):
-        numeric = position >= len(columns) - numbers
-        table.add_column(
-            column,
-            justify="right" if numeric else "left",
-            no_wrap=numeric,
-            overflow="fold",
-        )
-    return table
 
 
 def _value(check: Check) -> str:
@@ -82,31 +64,7 @@ def _value(check: Check) -> str:
         return f"{number}"
     if check.name.startswith("ess"):
         number = math.floor(number)
-    return _fixed(number, 0 if number == int(number) else 3)
-
-
-def _decimals(sd: float) -> int:
-    """Decimals that show about three digits of a standard deviation, at least two.
-
-    Draws of 4.04 with sd 3.55 get two decimals, 0.067 with sd 0.016 three.
-    """
-    if not math.isfinite(sd) or sd <= 0:
-        return 3
-    places = 1 - math.floor(math.log10(sd))
-    return min(max(places + (sd >= 0.1), 0), _MOST_DECIMALS)
-
-
-def _fixed(value: Any, decimals: int) -> str:
-    """Format with so many decimals, but compactly what would be too long."""
-    number = float(value)
-    if math.isnan(number):
-        return "-"
-    if math.isinf(number):
-        return f"{number}"
-    tiny = 0 < abs(number) < 0.5 * 10.0**-_MOST_DECIMALS
-    if abs(number) >= _COMPACT_FROM or (tiny and decimals >= _MOST_DECIMALS):
-        return f"{number:.3g}"
-    return f"{number:.{decimals}f}"
+    return fixed(number, 0) if number == int(number) else p_text(number)
 
 
 @dataclass(frozen=True)
@@ -131,15 +89,15 @@ class _ChecksTable:
 
     def _table(self, *, with_detail: bool) -> Table:
         header = ("check", "value", "rule", "outcome")
-        table = _table(self.title, *header, *(["found"] if with_detail else []))
+        table = empty_table(self.title, *header, *(["found"] if with_detail else []))
         table.columns[1].justify = "right"
         for check in self.checks:
-            style = _STYLES[check.outcome]
+            style = STYLES[check.outcome]
             cells = [
                 escape(check.label),
                 _value(check),
                 escape(check.rule),
-                f"[{style}]{_WORDS[check.outcome]}[/]",
+                f"[{style}]{WORDS[check.outcome]}[/]",
             ]
             table.add_row(*cells, *([escape(check.detail)] if with_detail else []))
         return table
@@ -147,7 +105,7 @@ class _ChecksTable:
 
 def _remark(check: Check) -> Padding:
     """Say what is wrong with a check that was refused, and what to do."""
-    style, word = _STYLES[check.outcome], _WORDS[check.outcome]
+    style, word = STYLES[check.outcome], WORDS[check.outcome]
     found = ": ".join(t for t in (check.detail, ", ".join(check.subjects)) if t)
     text = f"[{style}]{word}[/] [bold]{escape(check.label)}[/]: {escape(found)}."
     if check.advice:
@@ -162,14 +120,14 @@ def checks_table(checks: Checks, title: str = "Diagnostics") -> RenderableType:
 
 def doctor_table(checks: Checks) -> Table:
     """Return what doctor found, with what to do where something is missing."""
-    table = _table("hbstan doctor", "check", "outcome", "found")
+    table = empty_table("hbstan doctor", "check", "outcome", "found")
     for check in checks:
-        style = _STYLES[check.outcome]
+        style = STYLES[check.outcome]
         found = ": ".join(t for t in (check.detail, ", ".join(check.subjects)) if t)
         advice = f"\n{check.advice}" if check.advice else ""
         table.add_row(
             escape(check.label),
-            f"[{style}]{_WORDS[check.outcome]}[/]",
+            f"[{style}]{WORDS[check.outcome]}[/]",
             escape(found + advice),
         )
     return table
@@ -177,7 +135,7 @@ def doctor_table(checks: Checks) -> Table:
 
 def verdict_line(checks: Checks) -> str:
     """Return the joint outcome in one sentence, as Rich markup."""
-    style = _STYLES[checks.outcome]
+    style = STYLES[checks.outcome]
     text = {
         Outcome.PASS: "All checks passed: these draws can be used.",
         Outcome.FAIL: "At least one check failed: do not use these draws.",
@@ -205,7 +163,7 @@ def fit_heading(fit: Fit) -> str:
 
 def priors_table(priors: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return the priors used and where each comes from: defaults give a reason."""
-    table = _table("Priors", "parameter", "prior", "from")
+    table = empty_table("Priors", "parameter", "prior", "from")
     for name, record in priors.items():
         origin = str(record["origin"])
         # Only a default needs a reason: the other origins are reasons themselves.
@@ -222,9 +180,9 @@ def posterior_table(summary: pd.DataFrame, title: str = "Posterior") -> Table:
     names = [
         str(c).replace("eti94_lb", "3%").replace("eti94_ub", "97%") for c in columns
     ]
-    table = _table(title, "quantity", *names, numbers=len(columns))
+    table = empty_table(title, "quantity", *names, numbers=len(columns))
     for name, row in summary.iterrows():
-        decimals = _decimals(float(row["sd"]))
+        decimals = decimals_of(float(row["sd"]))
         cells = [_estimate(str(c), row[c], decimals) for c in columns]
         table.add_row(escape(str(name)), *cells)
     return table
@@ -232,8 +190,8 @@ def posterior_table(summary: pd.DataFrame, title: str = "Posterior") -> Table:
 
 def _estimate(column: str, value: Any, decimals: int) -> str:
     if column.startswith("ess"):
-        return _fixed(value, 0)
-    return _fixed(value, 3 if column == "r_hat" else decimals)
+        return fixed(value, 0)
+    return fixed(value, 3 if column == "r_hat" else decimals)
 
 
 def groups_table(groups: pd.DataFrame, title: str) -> Table:
@@ -241,15 +199,15 @@ def groups_table(groups: pd.DataFrame, title: str) -> Table:
     counts = [c for c in ("events", "trials", "sigma") if c in groups]
     columns = [*counts, "raw", "mean", "sd", "lower", "upper"]
     names = [c.replace("lower", "3%").replace("upper", "97%") for c in columns]
-    table = _table(title, "group", *names, numbers=len(columns))
-    decimals = _decimals(float(groups["sd"].median()))
+    table = empty_table(title, "group", *names, numbers=len(columns))
+    decimals = decimals_of(float(groups["sd"].median()))
     places = {c: _places(groups[c], decimals) for c in columns}
     if "sigma" in counts:
         # Its smallest value sets the scale, lest it be printed as zero.
-        own = _decimals(float(groups["sigma"].min()))
+        own = decimals_of(float(groups["sigma"].min()))
         places["sigma"] = _places(groups["sigma"], own)
     for label, row in groups.iterrows():
-        table.add_row(escape(str(label)), *(_fixed(row[c], places[c]) for c in columns))
+        table.add_row(escape(str(label)), *(fixed(row[c], places[c]) for c in columns))
     return table
 
 
@@ -262,7 +220,7 @@ def list_table(
     title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]
 ) -> Table:
     """Return plain rows under a header."""
-    table = _table(title, *header)
+    table = empty_table(title, *header)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     return table
@@ -302,47 +260,3 @@ def dataset_lines(dataset: Dataset, about: Mapping[str, str]) -> list[str | Tabl
         f"[bold]{escape(key)}[/]: {escape(text)}" for key, text in about.items() if text
     ]
     return [*lines, list_table("", header, rows)]
-
-
-@contextmanager
-def progress_bars(console: Console, *, enabled: bool) -> Iterator[Progress | None]:
-    """Show a bar per step while the body runs; yield the callback, or None.
-
-    Where the console is no terminal, steps that take minutes (to compile, to wait
-    for another process) are named in a line each, and iterations are not counted.
-    """
-    if not enabled:
-        yield None
-        return
-    if not console.is_terminal:
-        yield StepsOnly(_lines_once(console))
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    tasks: dict[str, Any] = {}
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        console=console,
-    ) as bars:
-
-        def report(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(escape(step), total=total)
-            bars.update(tasks[step], completed=done, total=total)
-
-        yield report
-
-
-def _lines_once(console: Console) -> Callable[[str], None]:
-    """Return a function that prints each step when it is named first."""
-    seen: set[str] = set()
-
-    def name(step: str) -> None:
-        if step not in seen:
-            seen.add(step)
-            console.print(step, markup=False, soft_wrap=True)
-
-    return name

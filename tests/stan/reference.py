@@ -62,7 +62,9 @@ def _observed(data: Data) -> NDArray[np.bool_]:
 def _binomial(data: Data, p: Vector) -> float:
     seen = _observed(data)
     y, n = np.asarray(data["y"])[seen], np.asarray(data["n"])[seen]
-    return float(np.sum(stats.binom.logpmf(y, n, p[seen])))
+    # The programs leave out the binomial coefficients, which depend on data alone.
+    choose = -np.log(n + 1.0) - special.betaln(n - y + 1.0, y + 1.0)
+    return float(np.sum(stats.binom.logpmf(y, n, p[seen]) - choose))
 
 
 def _normal(data: Data, theta: Vector) -> float:

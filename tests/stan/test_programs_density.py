@@ -131,11 +131,11 @@ WRONG = {
         "target += std_normal_lpdf(z);",
         "",
     ),
-    "unnormalised binomial": (
+    "binomial with its coefficients": (
         "logit_centered",
         "models/logit_centered.stan",
-        "target += binomial_logit_lpmf(",
         "target += binomial_logit_lupmf(",
+        "target += binomial_logit_lpmf(",
     ),
     "half-normal without its factor 2": (
         "eight_schools_noncentered",

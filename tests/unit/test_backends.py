@@ -5,15 +5,22 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
+from threading import Barrier, Event, Thread
 from typing import Any
 
+import cloudpickle
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+from cmdstanpy.utils import get_logger
+from hypothesis import strategies as st
 from scipy import stats
 
 from hbstan import backends
 from hbstan.backends.cmdstan_build import toolchain_identity
+from hbstan.backends.cmdstan_repeat import header_and_rows, read_columns
+from hbstan.backends.cmdstan_run import QUIET
 from hbstan.backends.console import StepsOnly, iterations_as_progress
 from hbstan.backends.fake import FakeBackend
 from hbstan.backends.inits import plain_inits
@@ -35,6 +42,7 @@ from hbstan.types import (
     GeneratesQuantities,
     LogDensity,
     RawDraws,
+    Repeats,
     SamplerSettings,
     StanProgram,
 )
@@ -489,3 +497,121 @@ def test_auto_fails_where_cmdstan_is_no_cmdstan(
     with pytest.raises(ToolchainError, match="CMDSTAN"):
         backends.choose("auto")
     assert backends.choose("stanli").name == "stanli"
+
+
+# Many fits of one program
+
+
+class _Prepared(FakeBackend):
+    def repeat(self, program: StanProgram, variables: Any = None) -> Any:
+        return lambda data, settings: (program, variables, data, settings)
+
+
+def test_backends_that_repeat_are_told_by_a_protocol() -> None:
+    assert isinstance(StanliBackend(), Repeats)
+    assert isinstance(_Prepared({}), Repeats)
+    assert not isinstance(FakeBackend({}), Repeats)
+
+
+def test_a_backend_that_prepares_itself_is_asked_to() -> None:
+    sampler = backends.repeated(_Prepared({}), PROGRAM, ("x",))
+    assert sampler({"N": 1}, settings()) == (PROGRAM, ("x",), {"N": 1}, settings())
+
+
+def test_any_other_backend_samples_again_and_again() -> None:
+    sampler = backends.repeated(fake(), PROGRAM, ("x",))
+    for centre in (0.0, 2.0):
+        data = {"centre": centre}
+        got, want = sampler(data, settings()), fake().sample(PROGRAM, data, settings())
+        assert np.array_equal(got.variables["x"], want.variables["x"])
+    with pytest.raises(SamplingError, match="boom"):
+        backends.repeated(fake(fail_with="boom"), PROGRAM)({}, settings())
+
+
+def test_a_fake_travels_to_workers() -> None:
+    sent = cloudpickle.loads(cloudpickle.dumps(fake()))
+    data = {"centre": 1.0}
+    got, want = (b.sample(PROGRAM, data, settings()) for b in (sent, fake()))
+    assert np.array_equal(got.variables["x"], want.variables["x"])
+
+
+CSV = b"""\
+# model = m
+#   warm
+lp__,x,theta.1
+-1,0.5,1
+# Adaptation terminated
+# Step size = 0.5
+-2,1.5,2
+-3e-300,nan,-inf
+#
+#  Elapsed Time: 1 seconds
+"""
+
+
+@pytest.mark.parametrize("text", [CSV, CSV[: CSV.index(b"#\n#  El")]])
+def test_draws_stand_between_comments(text: bytes) -> None:
+    header, rows = header_and_rows(text)
+    assert header == "lp__,x,theta.1"
+    assert rows == b"-1,0.5,1\n-2,1.5,2\n-3e-300,nan,-inf\n"
+
+
+def test_some_columns_are_read() -> None:
+    header, rows = header_and_rows(CSV)
+    got = read_columns(rows, header.split(","), ["theta.1", "lp__"])
+    assert np.array_equal(got, [[1, 2, -np.inf], [-1, -2, -3e-300]])
+    x = read_columns(rows, header.split(","), ["x"])
+    assert np.array_equal(x, [[0.5, 1.5, np.nan]], equal_nan=True)
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(st.lists(st.floats()))
+def test_numbers_are_those_that_python_reads(values: list[float]) -> None:
+    for form in ("{:.10g}", "{:.17g}"):
+        texts = [form.format(v) for v in [*values, 0.0]]
+        got = read_columns("\n".join(texts).encode(), ["a"], ["a"])
+        assert np.array_equal(got, [[float(t) for t in texts]], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "rows", [b"", b"1,2\n3\n", b"1,2\n3,4,5\n", b"1,\n", b"1,x\n", b"1,NA\n"]
+)
+def test_rows_that_are_not_whole(rows: bytes) -> None:
+    with pytest.raises(ValueError):
+        read_columns(rows, ["a", "b"], ["a", "b"])
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_log_is_silent_while_anyone_is_inside(before: bool) -> None:
+    """The first thread leaves while the second is still inside."""
+    logger = get_logger()
+    was, logger.disabled = logger.disabled, before
+    inside, may_leave, seen = Barrier(2), Barrier(2), []
+
+    def second() -> None:
+        inside.wait(timeout=10)
+        with QUIET:
+            may_leave.wait(timeout=10)
+            left.wait(timeout=10)
+            seen.append(logger.disabled)
+
+    left, thread = Event(), Thread(target=second)
+    try:
+        thread.start()
+        with QUIET:
+            inside.wait(timeout=10)
+            may_leave.wait(timeout=10)
+        left.set()
+        thread.join(timeout=10)
+        assert seen == [True]
+        assert logger.disabled is before
+    finally:
+        logger.disabled = was
+
+
+def test_silence_ends_with_an_error() -> None:
+    logger = get_logger()
+    before = logger.disabled
+    with pytest.raises(KeyError), QUIET:
+        raise KeyError
+    assert logger.disabled == before

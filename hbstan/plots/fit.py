@@ -1,13 +1,11 @@
-"""Figures of results, in matplotlib; nothing is estimated here.
-
-Each function returns a figure and shows or saves nothing.
-"""
+"""Figures of a fit: its groups, its chains."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError
+from hbstan.plots.style import ACCENT, BASE, CHAINS, GRID, MUTED, label_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,16 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["forest", "ranks", "trace"]
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-_POSTERIOR = "#0072B2"
-_RAW = "#D55E00"
-_MEAN = "#555555"
-_CHAINS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _BAND_SIMULATIONS = 200
 #: Ranks are drawn of at most so many draws per chain.
 _MOST_RANKED = 500
-#: Longer labels are cut, so that they leave room for the picture.
-_LONGEST_LABEL = 32
 #: Shorter moves, as a share of the picture's width, are drawn without an arrow.
 _SHORTEST_ARROW = 0.03
 
@@ -65,7 +56,7 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
         rows,
         table["lower"],
         table["upper"],
-        color=_POSTERIOR,
+        color=BASE,
         linewidth=2.2,
         alpha=0.55,
         label=f"posterior {ci_prob:.0%} interval",
@@ -80,16 +71,16 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
         rows,
         s=_areas(table),
         facecolor="white",
-        edgecolor=_RAW,
+        edgecolor=ACCENT,
         linewidth=1.4,
         zorder=3,
         label="raw estimate",
     )
     axes.scatter(
-        table["mean"], rows, s=30, color=_POSTERIOR, zorder=4, label="posterior mean"
+        table["mean"], rows, s=30, color=BASE, zorder=4, label="posterior mean"
     )
     population, name = _population(fit)
-    axes.axvline(population, color=_MEAN, linestyle="--", linewidth=1, label=name)
+    axes.axvline(population, color=MUTED, linestyle="--", linewidth=1, label=name)
     _name_rows(axes, [_row_label(label, row) for label, row in table.iterrows()])
     axes.set_xlabel(_estimate_label(fit))
     axes.set_title(f"{fit.tree.attrs['data_name']}: {fit.model}", loc="left")
@@ -136,7 +127,7 @@ def ranks(fit: Fit, var_names: list[str] | None = None, *, seed: int = 0) -> Fig
     names = var_names or _top_level(fit)
     every = -(-fit.posterior.sizes["draw"] // _MOST_RANKED)
     thinned = fit.posterior[names].isel(draw=slice(None, None, every))
-    colors = [_CHAINS[i % len(_CHAINS)] for i in range(thinned.sizes["chain"])]
+    colors = [CHAINS[i % len(CHAINS)] for i in range(thinned.sizes["chain"])]
     # The band comes from simulated uniform ranks: few make the picture quick.
     band = {"n_simulations": _BAND_SIMULATIONS, "rng": np.random.default_rng(seed)}
     with _figures_unregistered():
@@ -181,7 +172,7 @@ def trace(fit: Fit, var_names: list[str] | None = None) -> Figure:
     for axes, name in zip(panels, names, strict=True):
         values = posterior[name].transpose("chain", "draw").values
         for chain, line in enumerate(values):
-            color = _CHAINS[chain % len(_CHAINS)]
+            color = CHAINS[chain % len(CHAINS)]
             axes.plot(line, color=color, linewidth=0.5, alpha=0.8, label=f"{chain}")
         _mark_divergences(axes, fit, values)
         axes.set_ylabel(name)
@@ -212,7 +203,7 @@ def _arrow(axes: Axes, row: float, raw: float, mean: float) -> None:
         xytext=(raw, row),
         arrowprops={
             "arrowstyle": "->",
-            "color": _RAW,
+            "color": ACCENT,
             "linewidth": 1.1,
             "shrinkA": 4,
             "shrinkB": 2,
@@ -230,11 +221,7 @@ def _areas(table: Any) -> Any:
 
 
 def _row_label(label: Any, row: Any) -> str:
-    text = str(label)
-    if len(text) > _LONGEST_LABEL:
-        text = text[: _LONGEST_LABEL - 1] + "…"
-    # A dollar sign would start matplotlib's own mathematics.
-    text = text.replace("$", r"\$")
+    text = label_text(label)
     if "trials" in row:
         return f"{text}  {int(row['events'])}/{int(row['trials'])}"
     return text
@@ -245,7 +232,7 @@ def _name_rows(axes: Axes, labels: list[str]) -> None:
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
 
 

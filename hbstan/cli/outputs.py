@@ -1,0 +1,120 @@
+"""What commands that run a model share: priors, data, folders and figures."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hbstan.cli.options import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from matplotlib.figure import Figure
+
+    from hbstan.data import Dataset
+    from hbstan.priors import Prior
+
+__all__ = ["make_folder", "read_data", "read_priors", "write_figures"]
+
+#: matplotlib's warning of a character that its font cannot draw.
+_GLYPH = re.compile(r"Glyph (?P<code>\d+) .*missing from (?:current )?font")
+
+
+def read_priors(texts: list[str]) -> dict[str, Prior]:
+    """Read the ``--prior`` options; each parameter may have one."""
+    from hbstan.errors import PriorError
+    from hbstan.priors import parse_assignment
+
+    chosen: dict[str, Prior] = {}
+    for text in texts:
+        name, prior = parse_assignment(text)
+        if name in chosen:
+            raise PriorError(
+                f"--prior is given twice for {name}: {chosen[name]} and {prior}; "
+                "legal: once for each parameter.",
+                remedy="Remove one of the two.",
+            )
+        chosen[name] = prior
+    return chosen
+
+
+def read_data(
+    source: str, columns: Mapping[str, str | None], *, own: bool
+) -> Dataset | dict[str, Any]:
+    """Read a table; for a program of the user's (``own``) also Stan data from JSON."""
+    from hbstan import data as reader
+    from hbstan.errors import SettingsError
+
+    if not (own and source.lower().endswith(".json")):
+        return reader.load(source, **columns)
+    given = [f"--{name}" for name, column in columns.items() if column is not None]
+    if given:
+        raise SettingsError(
+            f"{', '.join(given)} cannot be used with {source}, which has no columns.",
+            remedy="Leave the options out, or give a CSV or Parquet file.",
+        )
+    return reader.from_stan_json(source)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for results, before minutes go into what could not be kept."""
+    from hbstan.errors import SettingsError
+    from hbstan.files import require_writable
+
+    try:
+        require_writable(folder)
+    except OSError as err:
+        raise SettingsError(
+            f"--out is {str(folder)!r}, but must be a folder that can be written: "
+            f"{err.strerror or err}.",
+            remedy="Name another folder; it is created where there is none.",
+        ) from err
+
+
+def write_figures(
+    folder: Path, figures: Mapping[str, Callable[[], Figure]], screen: Screen
+) -> list[Path]:
+    """Draw figures into files of their names.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
+    from hbstan.files import atomic_path
+
+    files = []
+    with _glyphs_noted(screen):
+        for name, draw in figures.items():
+            with atomic_path(folder / name) as partial:
+                draw().savefig(partial, dpi=150)
+            files.append(folder / name)
+    return files
+
+
+@contextmanager
+def _glyphs_noted(screen: Screen) -> Iterator[None]:
+    """Say once which characters the figures' font lacks; they are drawn as boxes."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    lacking: dict[str, None] = {}
+    for warning in caught:
+        glyph = _GLYPH.match(str(warning.message))
+        if glyph:
+            lacking[chr(int(glyph["code"]))] = None
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    if lacking:
+        screen.notes().print(
+            f"The figures' font lacks {' '.join(lacking)}: drawn as boxes.",
+            markup=False,
+            emoji=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,45 @@
+"""Figures of results, in matplotlib; nothing is estimated here.
+
+Each function returns a figure and shows or saves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from hbstan.plots.fit import forest, ranks, trace
+from hbstan.plots.sbc import sbc_coverage, sbc_ecdf, sbc_ranks
+from hbstan.plots.sbc_posterior import sbc_contraction, sbc_recovery
+from hbstan.plots.sbc_trouble import sbc_failures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "SBC_FIGURES",
+    "forest",
+    "ranks",
+    "sbc_contraction",
+    "sbc_coverage",
+    "sbc_ecdf",
+    "sbc_failures",
+    "sbc_ranks",
+    "sbc_recovery",
+    "trace",
+]
+
+#: All figures of a calibration, by name: each takes the result alone.
+SBC_FIGURES: Mapping[str, Callable[..., Figure]] = MappingProxyType(
+    {
+        "sbc_ranks": sbc_ranks,
+        "sbc_ecdf": sbc_ecdf,
+        "sbc_coverage": sbc_coverage,
+        "sbc_contraction": sbc_contraction,
+        "sbc_recovery": sbc_recovery,
+        "sbc_failures": sbc_failures,
+    }
+)

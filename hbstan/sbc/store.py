@@ -1,0 +1,301 @@
+"""One record per simulation, each whole or not there, of one run and no other.
+
+A store is a folder: ``manifest.json`` says what was run, ``simulations/`` holds a
+file per simulation with a checksum, ``lock`` keeps a second process out while one
+works. Whatever kills a process, the records it wrote stay, and a later one goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from hbstan.errors import StoreError
+from hbstan.files import atomic_path, require_writable, write_bytes
+
+__all__ = ["FolderStore", "MemoryStore", "Store", "decode", "encode", "open_store", "saved_identity"]
+
+#: Version of the layout and of the records.
+FORMAT = 1
+_OTHER = "Use another folder, or repeat the run with the settings of the first."
+
+
+class Store(Protocol):
+    """Where records are kept."""
+
+    def finished(self) -> set[int]:
+        """Return the simulations that need not be run any more."""
+
+    def write(self, sim_id: int, record: bytes) -> None:
+        """Keep an encoded record; it is whole or not there."""
+
+    def read(self, sim_id: int) -> dict[str, Any]:
+        """Return a record."""
+
+
+@dataclass(frozen=True)
+class MemoryStore:
+    """Records in memory, for runs that need not survive their process."""
+
+    records: dict[int, bytes] = field(default_factory=dict)
+
+    def finished(self) -> set[int]:
+        """Return the simulations that need not be run any more."""
+        return set(self.records)
+
+    def write(self, sim_id: int, record: bytes) -> None:
+        """Keep an encoded record."""
+        self.records[sim_id] = record
+
+    def read(self, sim_id: int) -> dict[str, Any]:
+        """Return a record."""
+        return decode(self.records[sim_id], "memory")
+
+
+def encode(record: Mapping[str, Any], key: str) -> bytes:
+    """Return a record of the run ``key`` as bytes: a line of JSON and its SHA-256."""
+    body = json.dumps({"format": FORMAT, "key": key, **record}, ensure_ascii=False)
+    raw = body.encode("utf-8", "backslashreplace")
+    return raw + b"\n" + hashlib.sha256(raw).hexdigest().encode() + b"\n"
+
+
+def decode(raw: bytes, where: str) -> dict[str, Any]:
+    """Return the record in ``raw``.
+
+    Raises
+    ------
+    StoreError
+        If the bytes are not those that were written.
+    """
+    body, _, rest = raw.partition(b"\n")
+    if rest.strip() != hashlib.sha256(body).hexdigest().encode():
+        raise StoreError(
+            f"{where} is damaged: its checksum does not belong to its content.",
+            remedy="Run again with resume: damaged records are computed anew.",
+        )
+    record: dict[str, Any] = json.loads(body)
+    return record
+
+
+class FolderStore:
+    """Records in a folder.
+
+    Open one with :func:`open_store`.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    key : str
+        The run's key.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._folder = folder
+        self._key = key
+        self.damaged: tuple[int, ...] = ()
+
+    def _path(self, sim_id: int) -> Path:
+        # A thousand to a folder, so that a million records can be listed.
+        return self._records / f"{sim_id // 1000:04d}" / f"{sim_id:07d}.json"
+
+    @property
+    def _records(self) -> Path:
+        return self._folder / "simulations"
+
+    def finished(self) -> set[int]:
+        """Return the simulations whose records are whole.
+
+        Damaged records are listed in ``damaged`` and count as not there.
+
+        Raises
+        ------
+        StoreError
+            If a record is of another run, or of another version of the format.
+        """
+        found, damaged = set(), []
+        for path in sorted(self._records.glob("*/*.json")):
+            if path.name.startswith("."):
+                continue  # left by a process that was killed while it wrote
+            if not path.stem.isdecimal():
+                raise StoreError(
+                    f"{str(path)!r} is no record of a simulation.",
+                    remedy="Remove the file: it does not belong to the store.",
+                )
+            try:
+                record = decode(path.read_bytes(), repr(str(path)))
+            except StoreError:
+                damaged.append(int(path.stem))
+                continue
+            self._require_own(record, path)
+            found.add(int(path.stem))
+        self.damaged = tuple(damaged)
+        return found
+
+    def _require_own(self, record: Mapping[str, Any], path: Path) -> None:
+        saved = record.get("format")
+        if saved != FORMAT:
+            raise StoreError(
+                f"{str(path)!r} has format {saved!r}, but this hbstan writes {FORMAT}.",
+                remedy=_OTHER,
+            )
+        own = record.get("key") == self._key
+        if not own or record.get("sim_id") != int(path.stem):
+            raise StoreError(
+                f"{str(path)!r} is a record of another run or another simulation.",
+                remedy="Remove the file, and run again with resume.",
+            )
+
+    def write(self, sim_id: int, record: bytes) -> None:
+        """Keep an encoded record; it is whole or not there."""
+        # Not forced down to the disk: a record that a power failure damages is
+        # found by its checksum and computed anew.
+        with atomic_path(self._path(sim_id)) as partial:
+            partial.write_bytes(record)
+
+    def read(self, sim_id: int) -> dict[str, Any]:
+        """Return a record.
+
+        Raises
+        ------
+        StoreError
+            If it is damaged or missing.
+        """
+        path = self._path(sim_id)
+        try:
+            return decode(path.read_bytes(), repr(str(path)))
+        except FileNotFoundError as err:
+            raise StoreError(f"there is no record {str(path)!r}.") from err
+
+
+@contextmanager
+def open_store(
+    folder: Path | None, identity: Mapping[str, Any], key: str, *, resume: bool
+) -> Iterator[MemoryStore | FolderStore]:
+    """Open the store of a run, alone, while the body runs.
+
+    Parameters
+    ----------
+    folder : pathlib.Path, optional
+        Without one, records are kept in memory.
+    identity : mapping
+        What the run is, as JSON-ready data; kept in the manifest.
+    key : str
+        Its hash.
+    resume : bool
+        Whether a store that holds records may be gone on with.
+
+    Raises
+    ------
+    StoreError
+        If another process works on the store, it belongs to another run, it holds
+        records and ``resume`` is false, or it cannot be written.
+    """
+    if folder is None:
+        yield MemoryStore()
+        return
+    from filelock import FileLock, Timeout
+
+    try:
+        require_writable(folder)
+        lock = FileLock(folder / "lock", timeout=0)
+    except OSError as err:
+        raise StoreError(
+            f"the store is {str(folder)!r}, but must be a folder that can be written: "
+            f"{err.strerror or err}.",
+            remedy="Name another folder; it is created where there is none.",
+        ) from err
+    try:
+        lock.acquire()
+    except Timeout as err:
+        raise StoreError(
+            f"another process is working on the store {str(folder)!r}.",
+            remedy="Wait until it has finished, or use another folder.",
+        ) from err
+    try:
+        _claim(folder, identity, key, resume)
+        yield FolderStore(folder, key)
+    finally:
+        lock.release()
+
+
+def saved_identity(folder: Path) -> dict[str, Any] | None:
+    """Return what a store's manifest says of its run; None where there is none.
+
+    Raises
+    ------
+    StoreError
+        If the manifest cannot be read, or has another format.
+    """
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_bytes())
+        saved, identity = manifest["format"], manifest["identity"]
+    except (ValueError, KeyError, TypeError) as err:
+        raise StoreError(
+            f"{str(path)!r} is damaged or no manifest of a store: {err}",
+            remedy="Restore it, or use another folder.",
+        ) from err
+    if saved != FORMAT or not isinstance(identity, dict):
+        raise StoreError(
+            f"{str(path)!r} has format {saved!r}, but this hbstan reads {FORMAT}.",
+            remedy=_OTHER,
+        )
+    return identity
+
+
+def _claim(folder: Path, identity: Mapping[str, Any], key: str, resume: bool) -> None:
+    """Make the store this run's, or see that it is."""
+    saved = saved_identity(folder)
+    records = folder / "simulations"
+    if saved is None:
+        if records.is_dir() and any(records.iterdir()):
+            raise StoreError(
+                f"{str(folder)!r} holds simulations, but no manifest that says of what "
+                "run.",
+                remedy="Restore manifest.json, or use another folder.",
+            )
+        text = json.dumps(
+            {"format": FORMAT, "key": key, "identity": identity},
+            indent=2,
+            ensure_ascii=False,
+        )
+        write_bytes(folder / "manifest.json", text.encode())
+        return
+    if saved != json.loads(json.dumps(identity)):
+        raise StoreError(
+            f"the store {str(folder)!r} is of another run: "
+            f"{_difference(saved, identity)}.",
+            remedy=_OTHER,
+        )
+    if not resume and records.is_dir() and any(records.iterdir()):
+        raise StoreError(
+            f"the store {str(folder)!r} holds simulations of this run already.",
+            remedy="Go on with resume=True (--resume), or use another folder.",
+        )
+
+
+def _difference(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Name what differs, with both values where they are short."""
+    wanted = json.loads(json.dumps(wanted))
+    parts = []
+    for name in dict.fromkeys([*saved, *wanted]):
+        old, new = saved.get(name), wanted.get(name)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            parts.append(f"{name} ({_difference(old, new)})")
+        else:
+            parts.append(f"{name} is {_short(old)} there and {_short(new)} here")
+    return "; ".join(parts)
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 40 else text[:12] + "…"

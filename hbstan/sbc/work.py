@@ -1,0 +1,269 @@
+"""The work of a run: simulations in batches, workers that die, records kept.
+
+Which worker runs a simulation, when, and in whose company decides nothing about its
+result (:mod:`hbstan.sbc.simulation`), so batches can be of any size.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hbstan.errors import HbstanError, SettingsError, WorkerError
+from hbstan.sbc.executors import Pool
+from hbstan.sbc.simulation import Simulator, Task
+from hbstan.sbc.store import Store, encode
+
+if TYPE_CHECKING:
+    from hbstan.types import Progress
+
+__all__ = ["Tally", "run_batch", "work_through"]
+
+#: Seconds of work that a batch should hold: little is lost by an interruption, and
+#: little time goes into handing out.
+_BATCH_SECONDS = 0.25
+_LARGEST_BATCH = 100
+#: Batches handed out ahead, per worker.
+_AHEAD = 2
+#: What a worker cannot be asked twice.
+_ATTEMPTS = 2
+
+
+@dataclass
+class Tally:
+    """What has been done so far; told to ``progress``.
+
+    Parameters
+    ----------
+    total, done, failed : int
+        Simulations.
+    progress : Progress, optional
+    """
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    progress: Progress | None = None
+
+    def report(self) -> None:
+        """Tell how far the run is."""
+        if self.progress is not None:
+            step = "simulations"
+            if self.failed:
+                step += f", {self.failed} failed"
+            self.progress(step, self.done, self.total)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """An encoded record, and what the loop needs to know of it."""
+
+    sim_id: int
+    failed: bool
+    seconds: float
+    record: bytes
+
+
+def run_batch(payload: bytes, key: str, sim_ids: list[int]) -> list[_Outcome]:
+    """Run simulations in a worker.
+
+    Parameters
+    ----------
+    payload : bytes
+        A pickled :class:`Task`.
+    key : str
+        The run's key.
+    sim_ids : list of int
+
+    Returns
+    -------
+    list of _Outcome
+        In the order of ``sim_ids``.
+    """
+    simulate = _simulator(payload)
+    outcomes = []
+    for sim_id in sim_ids:
+        record = simulate(sim_id)
+        failed = record["status"] != "ok"
+        raw = encode(record, key)
+        outcomes.append(_Outcome(sim_id, failed, record["seconds"], raw))
+    return outcomes
+
+
+@functools.lru_cache(maxsize=2)
+def _simulator(payload: bytes) -> Simulator:
+    """Return this process's simulator; translating a program is done once."""
+    import cloudpickle
+
+    task: Task = cloudpickle.loads(payload)
+    return Simulator(task)
+
+
+def pack(task: Task) -> bytes:
+    """Pickle a task, functions of the user's included.
+
+    Raises
+    ------
+    SettingsError
+        If something in it cannot travel to a worker.
+    """
+    import cloudpickle
+
+    try:
+        payload: bytes = cloudpickle.dumps(task)
+    except Exception as err:
+        raise SettingsError(
+            f"the generator, a test quantity or the backend cannot be sent to a "
+            f"worker: {err}",
+            remedy="Let functions not refer to open files, locks or connections, or "
+            "use executor='threads'.",
+        ) from err
+    return payload
+
+
+def work_through(
+    task: Task,
+    key: str,
+    sim_ids: Iterable[int],
+    pool: Pool,
+    store: Store,
+    tally: Tally,
+) -> None:
+    """Run simulations and keep their records.
+
+    A batch whose worker dies is taken apart: each of its simulations is tried once
+    more, alone, so that the one that kills workers is found and recorded as failed,
+    and the others are not.
+
+    Raises
+    ------
+    HbstanError
+        What is wrong with the set-up, from the worker.
+    WorkerError
+        If the executor takes no work any more. What was finished is kept.
+    """
+    _Loop(pack(task), key, pool, store, tally, task.labels).run(deque(sim_ids))
+
+
+class _Loop:
+    """Hands out batches and collects them."""
+
+    def __init__(
+        self,
+        payload: bytes,
+        key: str,
+        pool: Pool,
+        store: Store,
+        tally: Tally,
+        labels: tuple[str, ...],
+    ) -> None:
+        self._payload = payload
+        self._key = key
+        self._pool = pool
+        self._store = store
+        self._tally = tally
+        self._labels = labels
+        self._seconds: float | None = None
+
+    def run(self, pending: deque[int]) -> None:
+        running: dict[Future[Any], list[int]] = {}
+        suspects: list[int] = []
+        self._tally.report()
+        try:
+            while pending or running or suspects:
+                while pending and not suspects and self._room(running):
+                    batch = self._next_batch(pending)
+                    running[self._submit(batch)] = batch
+                if running:
+                    suspects += self._collect(running)
+                if suspects and not running:
+                    self._retry(suspects)
+                    suspects = []
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _room(self, running: dict[Future[Any], list[int]]) -> bool:
+        return len(running) < _AHEAD * self._pool.workers
+
+    def _next_batch(self, pending: deque[int]) -> list[int]:
+        """Take as many as fill a quarter of a second, and a fair share at the end."""
+        size = 1 if self._seconds is None else int(_BATCH_SECONDS / self._seconds)
+        share = len(pending) // (_AHEAD * self._pool.workers)
+        size = max(1, min(size, share, _LARGEST_BATCH))
+        return [pending.popleft() for _ in range(size)]
+
+    def _submit(self, batch: list[int]) -> Future[Any]:
+        try:
+            return self._pool.submit(run_batch, self._payload, self._key, batch)
+        except Exception as err:  # it is broken already: found when it is collected
+            future: Future[Any] = Future()
+            future.set_exception(err)
+            return future
+
+    def _collect(self, running: dict[Future[Any], list[int]]) -> list[int]:
+        """Keep what is done; return the simulations whose workers died."""
+        suspects = []
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            batch = running.pop(future)
+            try:
+                outcomes = future.result()
+            except HbstanError:
+                raise
+            except Exception:
+                suspects += batch
+                continue
+            self._keep(outcomes)
+        return suspects
+
+    def _keep(self, outcomes: list[_Outcome]) -> None:
+        for outcome in outcomes:
+            self._store.write(outcome.sim_id, outcome.record)
+            self._tally.done += 1
+            self._tally.failed += outcome.failed
+            # The first simulation of a worker includes its preparation.
+            before = outcome.seconds if self._seconds is None else self._seconds
+            self._seconds = max(0.8 * before + 0.2 * outcome.seconds, 1e-6)
+        self._tally.report()
+
+    def _retry(self, suspects: list[int]) -> None:
+        """Try each once more, alone; record as failed what kills its worker again."""
+        self._renew()
+        for sim_id in sorted(suspects):
+            try:
+                outcomes = self._submit([sim_id]).result()
+            except HbstanError:
+                raise
+            except Exception as err:
+                self._keep([self._dead(sim_id, err)])
+                self._renew()
+                continue
+            self._keep(outcomes)
+
+    def _renew(self) -> None:
+        try:
+            self._pool.renew()
+        except Exception as err:
+            raise WorkerError(
+                f"the executor takes no more work: {err}",
+                remedy="What was finished is in the store: go on with resume.",
+            ) from err
+
+    def _dead(self, sim_id: int, err: Exception) -> _Outcome:
+        text = f"its worker died {_ATTEMPTS} times: {type(err).__name__}: {err}"
+        record = {
+            "sim_id": sim_id,
+            "status": "failed",
+            "error": text.splitlines()[0],
+            "console": "",
+            "seconds": 0.0,
+        }
+        return _Outcome(sim_id, True, 0.0, encode(record, self._key))
+
+

@@ -1,0 +1,208 @@
+"""Calibrate every model of the catalogue and write one summary page.
+
+Each model gets a folder below ``--out`` with its simulations, ``sbc.nc``,
+``summary.json`` and figures; ``summary.md`` has a row for each model, and says of
+those that do not pass what failed and where in the prior. An interrupted run is gone
+on with by the same command. Exits with 1 if a model does not pass, with 3 if one
+could not be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hbstan as hb
+from hbstan.errors import HbstanError
+from hbstan.results import Outcome
+from hbstan.sbc.limits import Limits, problems
+
+CORES = len(os.sched_getaffinity(0))
+HEADER = (
+    *("model", "sims", "failed", "not converged", "divergent", "smallest adjusted p"),
+    *("worst 90 % coverage", "detectable shift", "detectable sd factors"),
+    *("CPU seconds", "verdict"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model with its result, or with why there is none."""
+
+    model: str
+    result: hb.SBCResult | None
+    error: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The joint outcome of the checks."""
+        return Outcome.NOT_RUN if self.result is None else self.result.checks().outcome
+
+
+def calibrate(model: str, options: argparse.Namespace) -> Run:
+    """Run a model, or the rest of it, and write its files."""
+    folder = options.out / model
+    print(f"{model} ...", file=sys.stderr, flush=True)
+    try:
+        result = hb.sbc(
+            model,
+            n_sims=options.sims,
+            seed=options.seed,
+            backend=options.backend,
+            workers=options.workers,
+            store=folder / "store",
+            resume=True,
+        )
+        result.save(folder / "sbc.nc")
+        result.save_summary(folder / "summary.json")
+        if result.ok.any():
+            for name, draw in hb.plots.SBC_FIGURES.items():
+                draw(result).savefig(folder / f"{name}.png", dpi=150)
+    except HbstanError as err:
+        print(f"{model}: {err}", file=sys.stderr)
+        return Run(model, None, err.message)
+    return Run(model, result)
+
+
+def row(run: Run) -> list[str]:
+    """Return a model's row of the table."""
+    if run.result is None:
+        return [run.model, *[""] * (len(HEADER) - 2), f"not run: {run.error}"]
+    result, record = run.result, run.result.record()
+    kinds = problems(result.dataset, Limits())
+    unconverged = int((kinds["rhat"] | kinds["ess"]).sum())
+    divergent = float(kinds["divergences"].mean())
+    summary, coverage = result.summary(), result.coverage().xs(0.9, level="prob")
+    worst = (coverage["covered"] - coverage["nominal"]).abs()
+    none = dict.fromkeys(("shift", "narrow", "wide"), "-")
+    detectable = record["detectable"] or none
+    return [
+        run.model,
+        str(result.n_sims),
+        str(int(kinds["failed"].sum())),
+        str(unconverged),
+        f"{divergent:.1%}",
+        at_worst(summary["p_adjusted"], "{:.2g}", smallest=True),
+        at_worst(worst, "{:.1%}", shown=coverage["covered"]),
+        number(detectable["shift"]),
+        f"{number(detectable['narrow'])}, {number(detectable['wide'])}",
+        f"{float(result.dataset['seconds'].sum()):.0f}",
+        record["verdict"],
+    ]
+
+
+def at_worst(
+    values: Any, form: str, *, shown: Any = None, smallest: bool = False
+) -> str:
+    """Return the extreme number and the quantity that it belongs to."""
+    known = values.dropna()
+    if known.empty:
+        return "-"
+    name = known.idxmin() if smallest else known.idxmax()
+    number = (values if shown is None else shown)[name]
+    return f"{form.format(number)} ({name})"
+
+
+def number(value: Any) -> str:
+    """Return a number of a record, which may be the text of an infinity."""
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+def markdown(header: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    """Return a table in Markdown."""
+    lines = [list(header), ["---"] * len(header), *rows]
+    return [
+        "| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines
+    ]
+
+
+def account(run: Run) -> list[str]:
+    """Say of a model that does not pass what failed, and where in the prior."""
+    if run.result is None:
+        return [f"### {run.model}", "", run.error, ""]
+    lines = [f"### {run.model}", ""]
+    for check in run.result.checks().failed():
+        subjects = f" ({', '.join(check.subjects)})" if check.subjects else ""
+        lines.append(f"- {check.label}: {check.detail}{subjects}. {check.advice}")
+    table = run.result.failures()
+    if table.empty:
+        return [*lines, ""]
+    header = (
+        *("parameter", "bad fits", "median if bad", "median if good", "p"),
+        *(f"bad in fifth {i}" for i in range(1, 6)),
+    )
+    rows = [
+        [
+            str(name),
+            str(int(entry["n_bad"])),
+            *(f"{entry[c]:.3g}" for c in ("bad_q50", "good_q50", "p_value")),
+            *(f"{entry[f'q{i}']:.1%}" for i in range(1, 6)),
+        ]
+        for name, entry in table.iterrows()
+    ]
+    text = "Simulated values of fits that failed, did not converge or diverged:"
+    return [*lines, "", text, "", *markdown(header, rows), ""]
+
+
+def page(runs: list[Run], options: argparse.Namespace) -> str:
+    """Return the summary page."""
+    results = [run.result for run in runs if run.result is not None]
+    versions = results[0].identity["versions"] if results else {}
+    backends = sorted({r.identity["backend"] for r in results})
+    command = f"python scripts/sbc_catalogue.py --sims {options.sims} "
+    command += f"--seed {options.seed} --backend {' '.join(backends)} --out DIR"
+    poor = [run for run in runs if run.outcome is not Outcome.PASS]
+    lines = [
+        "# Calibration of the catalogue",
+        "",
+        f"`{command}`",
+        "",
+        ", ".join(f"{name} {version}" for name, version in versions.items()),
+        f"on {machine()}.",
+        "",
+        *markdown(HEADER, [row(run) for run in runs]),
+        "",
+    ]
+    if poor:
+        lines += ["## Models that do not pass", ""]
+        for run in poor:
+            lines += account(run)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def machine() -> str:
+    """Describe the machine."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [x.split(":")[1].strip() for x in lines if x.startswith("model name")]
+    cpu = names[0] if names else platform.processor()
+    return f"{CORES} cores ({cpu}), Python {platform.python_version()}"
+
+
+def main() -> int:
+    """Run all models and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sims", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--models", nargs="+", choices=hb.models.names())
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    names = options.models or hb.models.names()
+    runs = [calibrate(name, options) for name in names]
+    text = page(runs, options)
+    (options.out / "summary.md").write_text(text, encoding="utf-8")
+    print(text)
+    if any(run.result is None for run in runs):
+        return 3
+    return 0 if all(run.outcome is Outcome.PASS for run in runs) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

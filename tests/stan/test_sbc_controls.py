@@ -1,0 +1,133 @@
+"""Calibrations of programs that are right, and of programs that are wrong on purpose.
+
+Every wrong program is the right one with a single edit, is held against the
+catalogue's own generator, and must be found out; the right one must not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hbstan as hb
+from hbstan.models import stan_root
+from hbstan.results import Outcome
+from hbstan.sbc import SBCResult
+
+N_SIMS = 400
+MODEL = "eight_schools_noncentered"
+LIKELIHOOD = "normal_lpdf(y[observed] | theta[observed], sigma[observed])"
+
+
+def calibrate(model: str | Path, n_sims: int = N_SIMS, **given: Any) -> SBCResult:
+    options = {"seed": 20, "backend": "stanli", **given}
+    return hb.sbc(model, n_sims=n_sims, **options)
+
+
+def edited(folder: Path, old: str, new: str, model: str = MODEL) -> Path:
+    """Write a copy of a catalogue program with one edit."""
+    text = (stan_root() / "models" / f"{model}.stan").read_text(encoding="utf-8")
+    assert text.count(old) == 1, old
+    path = folder / f"{model}.stan"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path
+
+
+def failing(result: SBCResult) -> set[str]:
+    check = result.checks()["uniformity"]
+    assert check.outcome is Outcome.FAIL, result.summary()
+    table = result.summary()
+    return set(table.index[table["p_adjusted"] < 0.05])
+
+
+@pytest.mark.parametrize("model", [MODEL, "logit_noncentered", "beta_binomial"])
+def test_a_correct_program_passes(model: str) -> None:
+    result = calibrate(model)
+    assert result.checks()["uniformity"].passed, result.summary()
+    assert result.checks()["power"].passed
+    assert result.ok.all()
+
+
+def test_an_unchanged_copy_passes_with_the_same_ranks(tmp_path: Path) -> None:
+    copy = edited(tmp_path, "model {", "model { // unchanged")
+    ours = calibrate(MODEL, 50).dataset["rank"]
+    assert calibrate(copy, 50).dataset["rank"].equals(ours)
+
+
+def test_a_prior_of_the_wrong_scale_is_found(tmp_path: Path) -> None:
+    wrong = edited(
+        tmp_path,
+        "prior_lpdf(tau | prior_tau, prior_tau_args)",
+        "prior_lpdf(2 * tau | prior_tau, prior_tau_args)",
+    )
+    found = failing(calibrate(wrong))
+    assert "tau" in found
+
+
+def test_a_variance_in_place_of_a_standard_deviation_is_found(tmp_path: Path) -> None:
+    wrong = edited(
+        tmp_path,
+        LIKELIHOOD,
+        "normal_lpdf(y[observed] | theta[observed], square(sigma[observed]))",
+    )
+    found = failing(calibrate(wrong))
+    assert "log_likelihood" in found
+
+
+def test_half_of_the_data_missing_is_seen_by_the_likelihood_alone(
+    tmp_path: Path,
+) -> None:
+    """Ranks of parameters are uniform: it is the posterior given the other half."""
+    wrong = edited(
+        tmp_path,
+        LIKELIHOOD,
+        "normal_lpdf(y[1 : 4] | theta[1 : 4], sigma[1 : 4])",
+    )
+    result = calibrate(wrong)
+    assert failing(result) == {"log_likelihood"}
+    table = result.summary()
+    parameters = result.dataset["role"].values == "parameter"
+    assert (table["p_adjusted"][parameters] > 0.05).all()
+
+
+def test_the_centered_program_is_biased_in_tau() -> None:
+    """The sampler cannot enter the funnel's neck, so small tau are missed."""
+    result = calibrate("eight_schools_centered", adapt_delta=0.8)
+    assert "tau" in failing(result)
+    assert not result.checks()["divergences"].passed
+    low = result.dataset["rank"].sel(quantity="tau").values.mean() / result.max_rank
+    assert low < 0.5  # simulated values lie low among draws that avoid small tau
+    where = result.failures()
+    assert where.index[0] == "tau"
+
+
+def test_twenty_simulations_decide_nothing() -> None:
+    checks = calibrate(MODEL, 20).checks()
+    assert checks["power"].outcome is Outcome.NOT_RUN
+    assert "underpowered" in checks["power"].detail
+    assert not checks.passed
+
+
+@pytest.mark.parametrize("replicate", ["groups", "trials"])
+@pytest.mark.parametrize("model", [MODEL, "logit_noncentered"])
+def test_posterior_sbc_passes_around_the_data(model: str, replicate: str) -> None:
+    data = "eight_schools" if model == MODEL else "surgical"
+    result = hb.posterior_sbc(
+        model, data, replicate=replicate, n_sims=300, seed=3, backend="stanli"
+    )
+    assert result.identity["problem"]["kind"] == "posterior"
+    assert result.checks()["uniformity"].passed, result.summary()
+
+
+def test_posterior_sbc_finds_a_wrong_program(tmp_path: Path) -> None:
+    wrong = edited(
+        tmp_path,
+        LIKELIHOOD,
+        "normal_lpdf(y[observed] | theta[observed], 0.5 * sigma[observed])",
+    )
+    result = hb.posterior_sbc(
+        wrong, "eight_schools", n_sims=300, seed=3, backend="stanli"
+    )
+    assert "log_likelihood" in failing(result)
