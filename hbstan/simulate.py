@@ -269,8 +269,9 @@ def _binomial_log_density(
     n = np.asarray(design["n"])
     choose = gammaln(n + 1.0) - gammaln(y + 1.0) - gammaln(n - y + 1.0)
     # log(1 + exp(theta)) in a form that does not overflow.
-    by_group: NDArray[Any] = choose + y * theta - n * np.logaddexp(0.0, theta)
-    return by_group.sum(axis=1)
+    by_group = choose + y * theta - n * np.logaddexp(0.0, theta)
+    total: NDArray[Any] = by_group.sum(axis=1)
+    return total
 
 
 def _normal_log_density(
@@ -280,8 +281,9 @@ def _normal_log_density(
 
     sigma = np.asarray(design["sigma"], dtype=float)
     residual = (y - theta) / sigma
-    by_group: NDArray[Any] = -0.5 * (residual**2 + np.log(2 * np.pi)) - np.log(sigma)
-    return by_group.sum(axis=1)
+    by_group = -0.5 * (residual**2 + np.log(2 * np.pi)) - np.log(sigma)
+    total: NDArray[Any] = by_group.sum(axis=1)
+    return total
 
 
 def _normal_log_effects(top: Draws, theta: NDArray[Any]) -> NDArray[Any]:

@@ -269,7 +269,9 @@ def main() -> None:
             values = [list(c.values()) for c in table]
             cells = " | ".join(f"{v[over] / v[under]:.2f}" for v in values)
             print(f"| {label} | {cells} |")
-    print(f"\n1000 simulations of eight schools, from the shell: {from_shell(1000):.1f} s")
+    print(
+        f"\n1000 simulations of eight schools, from the shell: {from_shell(1000):.1f} s"
+    )
     small, large = peak_memory(500), peak_memory(5000)
     print(f"peak memory: {small:.0f} MiB for 500 simulations, {large:.0f} for 5000")
 

@@ -78,7 +78,9 @@ def row(run: Run) -> list[str]:
     unconverged = int((kinds["rhat"] | kinds["ess"]).sum())
     divergent = float(kinds["divergences"].mean())
     summary, coverage = result.summary(), result.coverage().xs(0.9, level="prob")
-    worst = (coverage["covered"] - coverage["nominal"]).abs()
+    error = (coverage["covered"] - coverage["nominal"]).abs()
+    worst = error.sort_values(na_position="first").index[-1]
+    least = summary.sort_values(["p_adjusted", "p_value"]).iloc[0]
     none = dict.fromkeys(("shift", "narrow", "wide"), "-")
     detectable = record["detectable"] or none
     return [
@@ -87,25 +89,13 @@ def row(run: Run) -> list[str]:
         str(int(kinds["failed"].sum())),
         str(unconverged),
         f"{divergent:.1%}",
-        at_worst(summary["p_adjusted"], "{:.2g}", smallest=True),
-        at_worst(worst, "{:.1%}", shown=coverage["covered"]),
+        f"{least['p_adjusted']:.2g} ({least.name})",
+        f"{coverage.loc[worst, 'covered']:.1%} ({worst})",
         number(detectable["shift"]),
         f"{number(detectable['narrow'])}, {number(detectable['wide'])}",
         f"{float(result.dataset['seconds'].sum()):.0f}",
         record["verdict"],
     ]
-
-
-def at_worst(
-    values: Any, form: str, *, shown: Any = None, smallest: bool = False
-) -> str:
-    """Return the extreme number and the quantity that it belongs to."""
-    known = values.dropna()
-    if known.empty:
-        return "-"
-    name = known.idxmin() if smallest else known.idxmax()
-    number = (values if shown is None else shown)[name]
-    return f"{form.format(number)} ({name})"
 
 
 def number(value: Any) -> str:

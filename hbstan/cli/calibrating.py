@@ -195,7 +195,9 @@ def _run(
         typer.echo(work.interrupted(how["n_sims"]), err=True)
         raise typer.Exit(_INTERRUPTED) from None
     seconds = time.perf_counter() - began
-    return _Finished(result, words, _speed(how["n_sims"], before, seconds))
+    speed = _speed(how["n_sims"], before, seconds)
+    each = float(result.dataset["seconds"].mean())
+    return _Finished(result, words, f"{speed}; {each:.2g} s each in a worker")
 
 
 def _calibrate(
@@ -227,7 +229,8 @@ def _speed(total: int, before: int, seconds: float) -> str:
         return f"{text}, all of them from before"
     if old:
         text += f", {old} of them from before,"
-    return f"{text} in {seconds:.1f} s ({pace(total - old, 0, seconds)})"
+    rate = pace(total - old, 0, seconds)
+    return f"{text} in {seconds:.1f} s ({rate}), start included"
 
 
 def _write(result: SBCResult, folder: Path, screen: Screen) -> list[Path]:
@@ -254,6 +257,8 @@ def _show(
     regions: Regions,
     files: list[Path],
 ) -> None:
+    if screen.quiet and not screen.json:
+        return
     from hbstan.report import calibration as report
     from hbstan.report.console import checks_table
     from hbstan.sbc.limits import Limits

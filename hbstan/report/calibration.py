@@ -184,7 +184,7 @@ def regimes_table(regimes: pd.DataFrame, by: str) -> Table:
     """
     numbers = ("sims", "failed", "converged", "diverged")
     table = empty_table(
-        f"Recovery by {escape(by)} (error: median relative)",
+        f"Recovery by {escape(by)} (error: median relative; coverage in per cent)",
         *(escape(by), *numbers, "quantity", "bias", "error", "95 %"),
         numbers=3,
     )
@@ -210,10 +210,17 @@ def _region_cells(row: pd.Series[Any]) -> list[str]:
 
 def _recovery_cells(row: pd.Series[Any]) -> list[str]:
     return [
-        fixed(row["bias"], 3),
+        _short(float(row["bias"])),
         fixed(row["relative_error"], 2),
-        _percent(row["coverage_95"]),
+        fixed(100 * row["coverage_95"], 1),
     ]
+
+
+def _short(number: float) -> str:
+    """Format with two digits after leading zeros, three of larger numbers."""
+    if math.isnan(number):
+        return "-"
+    return f"{number:.2g}" if abs(number) < 1 else f"{number:.3g}"
 
 
 def _percent(share: float) -> str:

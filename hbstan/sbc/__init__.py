@@ -1,4 +1,4 @@
-"""Simulation-based calibration: does the program recover what generated its data?
+"""Simulation-based calibration, from generated data to a verdict.
 
 :func:`sbc` draws parameters from the prior, simulates data, fits and ranks, as often
 as asked, on as many workers as there are; what it returns decides with

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hbstan.errors import ConvertError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -21,8 +23,10 @@ __all__ = ["Mixing", "mixing"]
 
 #: Chains with fewer draws have no convergence statistics.
 _MIN_DRAWS = 4
-#: The quantiles that the tail ESS is about.
-_TAILS = (0.05, 0.95)
+#: The quantiles that the tail ESS is about, in twentieths.
+_TAILS = (1, 19)
+#: Elements that are transformed at once: few enough to stay in the cache.
+_BLOCK = 2**15
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,11 @@ class Mixing:
 def mixing(draws: NDArray[Any]) -> Mixing:
     """Compute R-hat, bulk and tail ESS of every quantity.
 
+    With W the mean variance within the split chains, B/n the variance of their
+    means and n their length, R-hat is ``sqrt((B / W + n - 1) / n)``. The ESS of S
+    draws is ``S / (1 + 2 * sum of autocorrelations)``, the sum being cut off by
+    Geyer's initial monotone sequence.
+
     Parameters
     ----------
     draws : ndarray of shape (chain, draw, quantity)
@@ -56,28 +65,44 @@ def mixing(draws: NDArray[Any]) -> Mixing:
     Returns
     -------
     Mixing
-        NaN for quantities that are not finite, and where chains (or the halves of a
-        single one) have fewer than four draws. A constant quantity has no R-hat, and
-        as many effective draws as draws.
+        NaN for quantities with a draw that is not a number, and where chains (for
+        R-hat: the halves of a single one) have fewer than four draws. Infinite
+        draws are ordered like all others. A constant quantity has no R-hat, and as
+        many effective draws as draws.
+
+    Raises
+    ------
+    ConvertError
+        If the draws do not have three dimensions, or there is no chain.
+
+    References
+    ----------
+    Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), Rank-normalization,
+    folding, and localization: an improved R-hat, doi:10.1214/20-BA1221.
     """
     import numpy as np
 
-    x = np.ascontiguousarray(np.moveaxis(np.asarray(draws, dtype=float), 2, 0))
-    count, _, length = x.shape
-    if length < _MIN_DRAWS:
+    array = np.asarray(draws, dtype=float)
+    if array.ndim != 3 or not array.shape[0]:
+        raise ConvertError(
+            f"draws of shape {array.shape} have no convergence statistics; the shape "
+            "must be (chain, draw, quantity), with at least one chain.",
+            remedy="Put chains first and quantities last.",
+        )
+    x = np.ascontiguousarray(np.moveaxis(array, 2, 0))
+    count, chains, length = x.shape
+    if length < _MIN_DRAWS or not count:
         nothing = np.full(count, np.nan)
         return Mixing(nothing, nothing.copy(), nothing.copy())
-    finite = np.isfinite(x).all(axis=(1, 2))
-    x = np.where(finite[:, None, None], x, 0.0)
-    split = _split(x)
-    scores = _normal_scores(split)
-    limits = np.quantile(x.reshape(count, -1), _TAILS, axis=1)
-    tails = [_split((x <= limit[:, None, None]).astype(float)) for limit in limits]
-    ess = _ess(np.concatenate([scores, *tails])).reshape(3, count)
-    single = x.shape[1] == 1
-    rhat = _split_rhat(split if single else x, scores if single else None)
+    unknown = np.isnan(x).any(axis=(1, 2))
+    halves = _split(x)
+    scores = _normal_scores(halves)
+    tails = [_split(below) for below in _below_quantiles(x)]
+    # One after the other: larger arrays leave the cache, and cost page faults.
+    ess = [_ess(series) for series in (scores, *tails)]
+    rhat = _single_rhat(halves, scores) if chains == 1 else _rhat(halves, scores)
     for values in (rhat, *ess):
-        values[~finite] = np.nan
+        values[unknown] = np.nan
     return Mixing(rhat, ess[0], np.minimum(ess[1], ess[2]))
 
 
@@ -89,37 +114,92 @@ def _split(x: Floats) -> Floats:
     return np.concatenate([x[:, :, :half], x[:, :, -half:]], axis=1)
 
 
-def _normal_scores(x: Floats) -> Floats:
-    """Replace values by the normal scores of their ranks over all chains."""
-    from scipy.special import ndtri
-    from scipy.stats import rankdata
+def _below_quantiles(x: Floats) -> list[Floats]:
+    """Return, for each tail, 1 for draws up to its quantile and 0 for the others."""
+    import numpy as np
 
     flat = x.reshape(x.shape[0], -1)
-    ranks = rankdata(flat, method="average", axis=1)
-    scores: Floats = ndtri((ranks - 0.375) / (flat.shape[1] + 0.25))
+    # The quantile interpolates from this order statistic towards the next one, and
+    # no draw lies between.
+    places = [(flat.shape[1] - 1) * tail // 20 for tail in _TAILS]
+    ordered = np.partition(flat, places, axis=1)
+    return [(x <= ordered[:, at, None, None]).astype(float) for at in places]
+
+
+def _normal_scores(x: Floats) -> Floats:
+    """Replace values by the normal scores of their ranks over all chains.
+
+    Ties share their average rank r of n; the score is the normal quantile of
+    ``(r - 3/8) / (n + 1/4)``.
+    """
+    import numpy as np
+    from scipy.special import ndtri
+
+    flat = x.reshape(x.shape[0], -1)
+    count, size = flat.shape
+    order = np.argsort(flat, axis=1)
+    rows = np.arange(count)[:, None]
+    ordered = flat[rows, order]
+    same = ordered[:, 1:] == ordered[:, :-1]
+    # Average ranks are 1, 1.5, 2, ... n: so few that all their scores are at hand.
+    table = ndtri((np.arange(2, 2 * size + 1) / 2 - 0.375) / (size + 0.25))
+    by_place = np.tile(table[::2], (count, 1))
+    tied = np.flatnonzero(same.any(axis=1))
+    by_place[tied] = table[_twice_places(same[tied])]
+    scores = np.empty_like(flat)
+    scores[rows, order] = by_place
     return scores.reshape(x.shape)
 
 
-def _split_rhat(x: Floats, scores: Floats | None) -> Floats:
-    """Return the larger of bulk and folded R-hat of the split chains.
+def _twice_places(same: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return first plus last place, from 0, of each sorted value's equals.
 
-    ``scores`` are the chains' normal scores, if they are known.
+    ``same`` tells of each value but the first if it equals the one before.
     """
     import numpy as np
 
-    if x.shape[2] < _MIN_DRAWS:
-        return np.full(x.shape[0], np.nan)
-    pieces = _split(x)
-    folded = np.abs(pieces - np.median(pieces, axis=(1, 2), keepdims=True))
-    # Halves of an even number of draws are the same draws, with the same ranks.
-    known = scores is not None and x.shape[2] % 2 == 0
-    bulk = _rhat(_split(scores) if known else _normal_scores(pieces))
-    tail = _rhat(_normal_scores(folded))
-    # Of two values, the distances from the median are all the same: no tail.
+    rows, size = same.shape[0], same.shape[1] + 1
+    places = np.arange(size)
+    first = np.tile(places, (rows, 1))
+    first[:, 1:][same] = 0
+    last = np.tile(places, (rows, 1))
+    last[:, :-1][same] = size - 1
+    first = np.maximum.accumulate(first, axis=1)
+    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+    twice: NDArray[np.intp] = first + last
+    return twice
+
+
+def _single_rhat(halves: Floats, scores: Floats) -> Floats:
+    """Return R-hat with the halves of a single chain as two chains."""
+    import numpy as np
+
+    length = halves.shape[2]
+    if length < _MIN_DRAWS:
+        return np.full(halves.shape[0], np.nan)
+    quarters = _split(halves)
+    # Quarters of an even half are the same draws, with the same ranks.
+    same = length % 2 == 0
+    return _rhat(quarters, _split(scores) if same else _normal_scores(quarters))
+
+
+def _rhat(x: Floats, scores: Floats) -> Floats:
+    """Return the larger of bulk and folded R-hat of chains that are split already."""
+    import numpy as np
+
+    centre = np.median(x.reshape(x.shape[0], -1), axis=1)[:, None, None]
+    # Distances from an infinite median are not numbers: no folded R-hat.
+    centre_there = np.isfinite(centre)
+    with np.errstate(over="ignore"):
+        folded = np.abs(
+            np.where(centre_there, x, 0) - np.where(centre_there, centre, 0)
+        )
+    bulk, tail = _variance_ratio(scores), _variance_ratio(_normal_scores(folded))
+    # Of two values, too, the distances from the median may be all the same.
     return np.where(tail > bulk, tail, bulk)
 
 
-def _rhat(x: Floats) -> Floats:
+def _variance_ratio(x: Floats) -> Floats:
     """Return the square root of total over within-chain variance."""
     import numpy as np
 
@@ -151,13 +231,20 @@ def _ess(x: Floats) -> Floats:
 
 def _autocovariance(x: Floats) -> Floats:
     """Return the autocovariance averaged over chains, ``(quantity, lag)``."""
+    import numpy as np
     from scipy.fft import irfft, next_fast_len, rfft
 
-    length = x.shape[2]
+    count, chains, length = x.shape
     size = next_fast_len(2 * length, real=True)
-    spectrum = rfft(x - x.mean(axis=2, keepdims=True), size, axis=2)
-    energy = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
-    covariance: Floats = irfft(energy, size, axis=1)[:, :length] / length
+    centred = x - x.mean(axis=2, keepdims=True)
+    covariance = np.empty((count, length))
+    block = max(_BLOCK // (chains * size), 1)
+    for start in range(0, count, block):
+        rows = slice(start, start + block)
+        spectrum = rfft(centred[rows], size, axis=2)
+        energy = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
+        covariance[rows] = irfft(energy, size, axis=1)[:, :length]
+    covariance /= length
     return covariance
 
 

@@ -1,4 +1,4 @@
-"""Could a calibration have found what it looks for?"""
+"""Whether a calibration could have found what it looks for."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from hbstan.results import Check, Outcome
-from hbstan.sbc import uniformity
+from hbstan.sbc import detection
 
 if TYPE_CHECKING:
+    from hbstan.sbc.detection import Detectable
     from hbstan.sbc.limits import Limits
-    from hbstan.sbc.uniformity import Detectable
 
 __all__ = ["needed_sims", "power_check"]
 
@@ -52,10 +52,7 @@ def power_check(
     )
     found = "nothing: no simulation has a posterior"
     if detectable is not None:
-        found = (
-            f"shift {detectable.shift:.3g} sd, sd factor {detectable.narrow:.3g} or "
-            f"{detectable.wide:.3g}"
-        )
+        found = _in_words(detectable)
         found += f" (power {limits.power:g}, {n_sims} simulations)"
         enough = (
             detectable.shift <= limits.shift
@@ -75,12 +72,22 @@ def power_check(
         limits.shift,
         rule,
         detail=f"underpowered: {found}",
-        advice=_advice(max_rank, distinct, limits),
+        advice=_advice(n_sims, max_rank, distinct, limits),
     )
 
 
-def _advice(max_rank: int, distinct: int, limits: Limits) -> str:
-    needed = needed_sims(max_rank, distinct, limits)
+def _in_words(found: Detectable) -> str:
+    """Return the miscalibrations that are found; some may be beyond reach."""
+    shift = "no shift" if math.isinf(found.shift) else f"shift {found.shift:.3g} sd"
+    factors = [
+        "no smaller sd" if found.narrow == 0 else f"sd factor {found.narrow:.3g}",
+        "no larger sd" if math.isinf(found.wide) else f"sd factor {found.wide:.3g}",
+    ]
+    return ", ".join([shift, *factors])
+
+
+def _advice(n_sims: int, max_rank: int, distinct: int, limits: Limits) -> str:
+    needed = needed_sims(max_rank, distinct, limits, above=n_sims)
     if needed is None:
         return (
             f"More than {_MOST_SIMS} simulations would be needed: look for a larger "
@@ -89,7 +96,9 @@ def _advice(max_rank: int, distinct: int, limits: Limits) -> str:
     return f"Run at least {needed} simulations; a store can be gone on with."
 
 
-def needed_sims(max_rank: int, distinct: int, limits: Limits) -> int | None:
+def needed_sims(
+    max_rank: int, distinct: int, limits: Limits, *, above: int = 0
+) -> int | None:
     """Return how many simulations find what ``limits`` ask for.
 
     Parameters
@@ -99,17 +108,19 @@ def needed_sims(max_rank: int, distinct: int, limits: Limits) -> int | None:
     distinct : int
         Number of distinct quantities.
     limits : Limits
+    above : int
+        A number of simulations that is known not to suffice.
 
     Returns
     -------
     int or None
-        Rounded up to two digits; None if 100,000 do not suffice.
+        Rounded up to two digits; None if some 100,000 do not suffice.
     """
-    low, high = 0, 16
+    low, high = above, max(16, 2 * above)
     while not _suffices(high, max_rank, distinct, limits):
-        if high == _MOST_SIMS:
+        low, high = high, 2 * high
+        if low >= _MOST_SIMS:
             return None
-        low, high = high, min(2 * high, _MOST_SIMS)
     while high - low > 1 and _two_digits(low + 1) < _two_digits(high):
         middle = (low + high) // 2
         if _suffices(middle, max_rank, distinct, limits):
@@ -121,7 +132,7 @@ def needed_sims(max_rank: int, distinct: int, limits: Limits) -> int | None:
 
 def _two_digits(number: int) -> int:
     """Round up to two digits."""
-    unit = 10 ** max(0, math.floor(math.log10(number)) - 1)
+    unit = int(10 ** max(0, len(str(number)) - 2))
     return -(-number // unit) * unit
 
 
@@ -129,11 +140,11 @@ def _suffices(n_sims: int, max_rank: int, distinct: int, limits: Limits) -> bool
     """Tell whether so many simulations have the power that is asked for."""
     alpha = limits.alpha / distinct
     wrong = (
-        uniformity.shifted_cells(limits.shift, max_rank),
-        uniformity.scaled_cells(limits.scale, max_rank),
-        uniformity.scaled_cells(1 / limits.scale, max_rank),
+        detection.shifted_cells(limits.shift, max_rank),
+        detection.scaled_cells(limits.scale, max_rank),
+        detection.scaled_cells(1 / limits.scale, max_rank),
     )
     return all(
-        uniformity.power(n_sims, max_rank, cells, alpha) >= limits.power
+        detection.power(n_sims, max_rank, cells, alpha) >= limits.power
         for cells in wrong
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -115,29 +116,27 @@ _SHARES = ("n_sims", "failed", "converged", "with_divergences")
 _RECOVERY = ("bias", "relative_error", "mean_relative_error", "coverage_95")
 
 
-def _edges(cuts: Sequence[float]) -> list[float]:
+def _edges(cuts: Sequence[float] | str) -> list[float]:
     """Return the cuts as numbers, once checked."""
-    remedy = "For instance (0.3, 0.5)."
     try:
-        edges = [float(cut) for cut in cuts]
+        # The elements of a text are its characters.
+        edges = [] if isinstance(cuts, str) else [float(cut) for cut in cuts]
     except (TypeError, ValueError):
         edges = []
     finite = all(math.isfinite(edge) for edge in edges)
-    rising = all(a < b for a, b in zip(edges, edges[1:], strict=False))
-    if not edges or isinstance(cuts, str) or not finite or not rising:
+    rising = all(a < b for a, b in itertools.pairwise(edges))
+    if not edges or not finite or not rising:
         raise SettingsError(
             f"cuts is {cuts!r}, but must be one or more finite numbers, each above "
             "the one before.",
-            remedy=remedy,
+            remedy="For instance (0.3, 0.5).",
         )
     return edges
 
 
 def _intervals(edges: list[float]) -> list[str]:
     """Return the regions in words."""
-    between = [
-        f"{low:g} to {high:g}" for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    between = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
     return [f"below {edges[0]:g}", *between, f"{edges[-1]:g} or more"]
 
 
@@ -159,17 +158,18 @@ def _recovery(part: xr.Dataset, position: int) -> dict[str, float]:
     if not len(value):
         return dict.fromkeys(_RECOVERY, math.nan)
     lower, upper = fits["posterior_quantile"].sel(prob=[0.025, 0.975]).values.T
+    # A heavy-tailed prior may give values whose sums are infinite.
     with np.errstate(over="ignore", invalid="ignore"):
         error = fits["posterior_mean"].values - value
         relative = np.abs(error / np.where(value == 0, np.nan, value))
-    relative = relative[~np.isnan(relative)]
-    some = len(relative) > 0
-    found = (
-        np.mean(error),
-        np.median(relative) if some else math.nan,
-        np.mean(relative) if some else math.nan,
-        np.mean((lower <= value) & (value <= upper)),
-    )
+        relative = relative[~np.isnan(relative)]
+        some = len(relative) > 0
+        found = (
+            np.mean(error),
+            np.median(relative) if some else math.nan,
+            np.mean(relative) if some else math.nan,
+            np.mean((lower <= value) & (value <= upper)),
+        )
     return dict(zip(_RECOVERY, map(float, found), strict=True))
 
 

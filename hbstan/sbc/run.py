@@ -286,9 +286,7 @@ def _ranked(decided: Problem, seed: int) -> tuple[tuple[str, ...], tuple[str, ..
     ) from error
 
 
-def _identity(
-    task: Task, versions: Mapping[str, str], backend: str
-) -> dict[str, Any]:
+def _identity(task: Task, versions: Mapping[str, str], backend: str) -> dict[str, Any]:
     """Return all that decides the results, as JSON-ready data."""
     import numpy as np
     import scipy

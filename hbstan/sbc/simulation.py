@@ -96,9 +96,9 @@ class Simulator:
 
         started = time.perf_counter()
         record: dict[str, Any] = {"sim_id": sim_id, "status": "ok", "error": ""}
-        sequences = np.random.SeedSequence(
-            self._task.seed, spawn_key=(sim_id,)
-        ).spawn(3)
+        sequences = np.random.SeedSequence(self._task.seed, spawn_key=(sim_id,)).spawn(
+            3
+        )
         generating, ranking = (np.random.default_rng(sequences[i]) for i in (0, 2))
         seed = int(sequences[1].generate_state(1)[0]) or 1
         try:
@@ -261,8 +261,7 @@ def _posterior(
         found = raw.variables[key].shape[2:]
         if found != shape:
             raise ModelError(
-                f"the generator's {key} has shape {shape}, but {name} declares "
-                f"{found}."
+                f"the generator's {key} has shape {shape}, but {name} declares {found}."
             )
         draws[key] = np.asarray(raw.variables[key], dtype=float)
     return draws

@@ -18,7 +18,15 @@ from typing import Any, Protocol
 from hbstan.errors import StoreError
 from hbstan.files import atomic_path, require_writable, write_bytes
 
-__all__ = ["FolderStore", "MemoryStore", "Store", "decode", "encode", "open_store", "saved_identity"]
+__all__ = [
+    "FolderStore",
+    "MemoryStore",
+    "Store",
+    "decode",
+    "encode",
+    "open_store",
+    "saved_identity",
+]
 
 #: Version of the layout and of the records.
 FORMAT = 1

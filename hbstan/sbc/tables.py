@@ -201,8 +201,8 @@ def _contraction(dataset: xr.Dataset, fits: xr.Dataset) -> NDArray[Any]:
 
     quantiles = fits["posterior_quantile"].sel(prob=[0.25, 0.75]).values
     posterior = quantiles[:, :, 1] - quantiles[:, :, 0]
-    prior = _each(dataset["simulated_value"].values, _quartile_range)
     with np.errstate(over="ignore", invalid="ignore"):
+        prior = _each(dataset["simulated_value"].values, _quartile_range)
         ratio = posterior / np.where(prior > 0, prior, np.nan)
         return _each(1 - ratio**2, np.median)
 

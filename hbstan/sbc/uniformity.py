@@ -1,4 +1,4 @@
-"""Are ranks uniform? Exact simultaneous bands, p-values and power.
+"""Are ranks uniform? Exact simultaneous bands and p-values.
 
 Ranks 0 ... M of N simulations are summarised by the counts ``C[k]`` of ranks below
 ``k``, for k = 1 ... M. If the ranks are uniform, each ``C[k]`` is binomial(N, k/(M+1)),
@@ -16,11 +16,17 @@ probability of staying between two limits is a chain of short convolutions.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import SettingsError
+from hbstan.sbc.paths import (
+    points,
+    probability_inside,
+    require_open,
+    require_sizes,
+    uniform_cells,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,25 +37,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Band",
-    "Detectable",
     "band",
-    "detectable",
     "ecdf_difference",
     "holm",
     "p_value",
     "p_values",
-    "power",
-    "scaled_cells",
-    "shifted_cells",
 ]
 
 #: A level counts as reached if it is so close to it: rounding must not decide.
 _NUDGE = 1e-9
 #: Below this, 1 minus a probability has no digits left and the union bound serves.
 _SMALLEST = 1e-9
-#: Miscalibrations that are searched: shifts in posterior sds, factors of the sd.
-_LARGEST_SHIFT = 20.0
-_LARGEST_FACTOR = 1e3
+#: Steps for a level; they end as soon as no count lies between its two bounds.
+_LEVEL_STEPS = 60
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Band:
     z : ndarray of shape (max_rank,)
         The points, ``k / (max_rank + 1)``.
     lower, upper : ndarray of shape (max_rank,)
-        Smallest and largest counts within the limits.
+        Smallest and largest counts within the limits, read-only.
     """
 
     n_sims: int
@@ -79,32 +79,22 @@ class Band:
     upper: Integers
 
     def difference(self) -> tuple[Floats, Floats]:
-        """Return the limits of the ECDF minus the uniform one."""
+        """Return the limits of the ECDF minus the uniform one.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (max_rank,)
+            Proportions, ``count / n_sims - z``.
+        """
         return self.lower / self.n_sims - self.z, self.upper / self.n_sims - self.z
-
-
-@dataclass(frozen=True)
-class Detectable:
-    """The smallest miscalibrations that a test would have found.
-
-    Parameters
-    ----------
-    shift : float
-        Error of the posterior mean, in posterior standard deviations; infinite if
-        none would have been found.
-    narrow : float
-        Factor below 1 by which the posterior sd is too small; 0 if none.
-    wide : float
-        Factor above 1 by which it is too large; infinite if none.
-    """
-
-    shift: float
-    narrow: float
-    wide: float
 
 
 def band(n_sims: int, max_rank: int, prob: float = 0.95) -> Band:
     """Return the simultaneous band of uniform ranks.
+
+    Its level is the largest for which all pointwise levels of a uniform path exceed
+    it with a probability of at least ``prob``. Ranks leave the band if, and only if,
+    their p-value is at most ``1 - prob``.
 
     Parameters
     ----------
@@ -124,7 +114,8 @@ def band(n_sims: int, max_rank: int, prob: float = 0.95) -> Band:
     SettingsError
         If an argument lies outside its range.
     """
-    _require(n_sims, max_rank, prob)
+    require_sizes(n_sims, max_rank)
+    require_open("prob", prob)
     return _band(int(n_sims), int(max_rank), float(prob))
 
 
@@ -132,19 +123,28 @@ def band(n_sims: int, max_rank: int, prob: float = 0.95) -> Band:
 def _band(n_sims: int, max_rank: int, prob: float) -> Band:
     import numpy as np
 
-    cells = np.full(max_rank + 1, 1.0 / (max_rank + 1))
-    inside = _inside_function(n_sims, cells)
-    low, high = np.log((1 - prob) / (4 * max_rank)), np.log(1.0)
-    for _ in range(45):
+    inside = probability_inside(n_sims, uniform_cells(max_rank))
+    # By the union bound, the band of the lower end covers enough.
+    low, high = np.log((1 - prob) / (4 * max_rank)), 0.0
+    limits, beyond = (
+        _limits(n_sims, max_rank, float(np.exp(end))) for end in (low, high)
+    )
+    for _ in range(_LEVEL_STEPS):
+        if np.array_equal(limits[0], beyond[0]):
+            break
         middle = 0.5 * (low + high)
-        if inside(*_limits(n_sims, max_rank, np.exp(middle))) >= prob:
-            low = middle
+        tried = _limits(n_sims, max_rank, float(np.exp(middle)))
+        if inside(*tried) >= prob:
+            low, limits = middle, tried
         else:
-            high = middle
-    level = float(np.exp(low))
-    lower, upper = _limits(n_sims, max_rank, level)
-    z = np.arange(1, max_rank + 1) / (max_rank + 1)
-    return Band(n_sims, max_rank, inside(lower, upper), level, z, lower, upper)
+            high, beyond = middle, tried
+    lower, upper = limits
+    z = points(max_rank)
+    for array in (z, lower, upper):
+        array.flags.writeable = False  # the band is kept for the next caller
+    return Band(
+        n_sims, max_rank, inside(lower, upper), float(np.exp(low)), z, lower, upper
+    )
 
 
 def ecdf_difference(ranks: NDArray[Any], max_rank: int) -> Floats:
@@ -158,36 +158,59 @@ def ecdf_difference(ranks: NDArray[Any], max_rank: int) -> Floats:
     Returns
     -------
     ndarray of shape (max_rank,)
+        Proportions; positive where too many ranks are small.
 
     Raises
     ------
     SettingsError
         If the ranks are not whole numbers from 0 to ``max_rank``.
     """
-    import numpy as np
-
-    counts = _counts(_checked(ranks, max_rank), max_rank)[:, 0]
-    z = np.arange(1, max_rank + 1) / (max_rank + 1)
-    difference: Floats = counts / np.size(ranks) - z
+    table = _checked(ranks, max_rank, dims=1)
+    counts = _counts(table, max_rank)[:, 0]
+    difference: Floats = counts / len(table) - points(max_rank)
     return difference
 
 
 def p_value(ranks: NDArray[Any], max_rank: int) -> float:
-    """Return the exact p-value of ranks, shape ``(n_sims,)``, being uniform.
+    """Return the exact p-value of ranks being uniform.
+
+    Parameters
+    ----------
+    ranks : ndarray of shape (n_sims,)
+    max_rank : int
+        Ranks go from 0 to this.
+
+    Returns
+    -------
+    float
+        See :func:`p_values`.
 
     Raises
     ------
     SettingsError
         If the ranks are not whole numbers from 0 to ``max_rank``.
     """
-    return float(p_values(_checked(ranks, max_rank), max_rank)[0])
+    table = _checked(ranks, max_rank, dims=1)
+    return float(p_values(table, max_rank)[0])
 
 
 def p_values(ranks: NDArray[Any], max_rank: int) -> Floats:
-    """Return the p-value of each column of ``ranks``, ``(n_sims, n_quantities)``.
+    """Return the p-value of each column of ranks.
 
     The probability, if ranks are uniform, of a level as small as the observed one.
-    Below 1e-9, the sum of the pointwise probabilities, which is an upper bound.
+    Below 1e-9, where one minus a probability has no digits left, ``max_rank * level``
+    stands in: the sum of the pointwise probabilities, which is never smaller.
+
+    Parameters
+    ----------
+    ranks : ndarray of shape (n_sims, n_quantities)
+    max_rank : int
+        Ranks go from 0 to this.
+
+    Returns
+    -------
+    ndarray of shape (n_quantities,)
+        Above 0 and at most 1.
 
     Raises
     ------
@@ -197,21 +220,25 @@ def p_values(ranks: NDArray[Any], max_rank: int) -> Floats:
     import numpy as np
     from scipy.stats import binom
 
-    table = _checked(ranks, max_rank)
+    table = _checked(ranks, max_rank, dims=2)
     n_sims = len(table)
     counts = _counts(table, max_rank)
-    z = (np.arange(1, max_rank + 1) / (max_rank + 1))[:, None]
+    z = points(max_rank)[:, None]
     below = binom.cdf(counts, n_sims, z)
     above = binom.sf(counts - 1, n_sims, z)
     levels = np.minimum(2 * np.minimum(below, above), 1.0).min(axis=0)
-    inside = _inside_function(n_sims, np.full(max_rank + 1, 1.0 / (max_rank + 1)))
-    out = np.empty(len(levels))
-    for column, level in enumerate(levels):
-        p = 1.0 - inside(*_limits(n_sims, max_rank, float(level)))
-        if p < _SMALLEST:
-            p = min(max_rank * float(level), _SMALLEST)
-        out[column] = min(p, 1.0)
-    return out
+    inside = probability_inside(n_sims, uniform_cells(max_rank))
+
+    def p_of(level: float) -> float:
+        if level * (1 + _NUDGE) >= 1:
+            return 1.0  # no path has a larger one
+        bound = max_rank * max(level, float(np.finfo(float).tiny))
+        if bound < _SMALLEST:
+            return bound
+        p = 1.0 - inside(*_limits(n_sims, max_rank, level))
+        return p if p >= _SMALLEST else _SMALLEST
+
+    return np.array([p_of(float(level)) for level in levels])
 
 
 def holm(p: NDArray[Any]) -> Floats:
@@ -231,10 +258,21 @@ def holm(p: NDArray[Any]) -> Floats:
     -------
     ndarray
         Of the same shape.
+
+    Raises
+    ------
+    SettingsError
+        If a value lies outside 0 to 1.
     """
     import numpy as np
 
     values = np.asarray(p, dtype=float)
+    wrong = (values < 0) | (values > 1)
+    if wrong.any():
+        raise SettingsError(
+            f"{values[wrong][0]:g} is no p-value: it must lie between 0 and 1.",
+            remedy="Give NaN for a test that could not be made.",
+        )
     adjusted = np.full(values.shape, np.nan)
     there = np.flatnonzero(~np.isnan(values.ravel()))
     order = there[np.argsort(values.ravel()[there], kind="stable")]
@@ -242,114 +280,6 @@ def holm(p: NDArray[Any]) -> Floats:
     raised = np.maximum.accumulate(factors * values.ravel()[order])
     adjusted.ravel()[order] = np.minimum(raised, 1.0)
     return adjusted
-
-
-def power(n_sims: int, max_rank: int, cells: NDArray[Any], alpha: float) -> float:
-    """Return the exact probability that the test at level ``alpha`` rejects.
-
-    Parameters
-    ----------
-    n_sims, max_rank : int
-    cells : ndarray of shape (max_rank + 1,)
-        Probabilities of the ranks.
-    alpha : float
-        Level of the test, strictly between 0 and 1.
-
-    Raises
-    ------
-    SettingsError
-        If an argument lies outside its range.
-    """
-    import numpy as np
-
-    probabilities = np.asarray(cells, dtype=float)
-    legal = probabilities.shape == (max_rank + 1,) and (probabilities >= 0).all()
-    if not legal or abs(probabilities.sum() - 1) > 1e-6:
-        raise SettingsError(
-            f"cells has shape {probabilities.shape} and sum {probabilities.sum():g}, "
-            f"but must be {max_rank + 1} probabilities with sum 1."
-        )
-    limits = band(n_sims, max_rank, 1.0 - alpha)
-    inside = _inside_function(n_sims, probabilities)
-    return 1.0 - inside(limits.lower, limits.upper)
-
-
-def shifted_cells(shift: float, max_rank: int) -> Floats:
-    """Return rank probabilities of a normal posterior whose mean is off.
-
-    If the reported mean is ``shift`` posterior standard deviations above the true
-    one, the value's position is ``u = Phi(Z - shift)`` with Z standard normal.
-    """
-    return _normal_cells(max_rank, lambda x: x + shift)
-
-
-def scaled_cells(factor: float, max_rank: int) -> Floats:
-    """Return rank probabilities of a normal posterior whose sd is off.
-
-    If the reported sd is ``factor`` times the true one, ``u = Phi(Z / factor)``.
-    """
-    return _normal_cells(max_rank, lambda x: factor * x)
-
-
-def _normal_cells(max_rank: int, move: Callable[[Floats], Floats]) -> Floats:
-    import numpy as np
-    from scipy.special import ndtr, ndtri
-
-    inner = ndtri(np.arange(1, max_rank + 1) / (max_rank + 1))
-    edges = np.concatenate([[0.0], ndtr(move(inner)), [1.0]])
-    cells: Floats = np.maximum(np.diff(edges), 0.0)
-    return cells
-
-
-def detectable(
-    n_sims: int, max_rank: int, alpha: float, power: float = 0.8
-) -> Detectable:
-    """Return the smallest miscalibrations found with probability ``power``.
-
-    Parameters
-    ----------
-    n_sims, max_rank : int
-    alpha : float
-        Level of the test of one quantity.
-    power : float
-        Probability of finding them.
-
-    Returns
-    -------
-    Detectable
-        Of normal posteriors; see :func:`shifted_cells` and :func:`scaled_cells`.
-    """
-    import numpy as np
-
-    limits = band(n_sims, max_rank, 1.0 - alpha)
-
-    def found(cells: Floats) -> float:
-        return 1.0 - _inside_function(n_sims, cells)(limits.lower, limits.upper)
-
-    def smallest(cells: Callable[[float], Floats], most: float) -> float:
-        """Bisect the logarithm of the size for the power that is asked for."""
-        low, high = np.log(1e-4), np.log(most)
-        if found(cells(most)) < power:
-            return float("inf")
-        for _ in range(18):
-            middle = 0.5 * (low + high)
-            low, high = (
-                (low, middle)
-                if found(cells(float(np.exp(middle)))) >= power
-                else (middle, high)
-            )
-        return float(np.exp(high))
-
-    def wider(size: float) -> Floats:
-        return scaled_cells(1.0 + size, max_rank)
-
-    def narrower(size: float) -> Floats:
-        return scaled_cells(1.0 / (1.0 + size), max_rank)
-
-    shift = smallest(lambda size: shifted_cells(size, max_rank), _LARGEST_SHIFT)
-    narrow = smallest(narrower, _LARGEST_FACTOR)
-    wide = smallest(wider, _LARGEST_FACTOR)
-    return Detectable(shift, 1.0 / (1.0 + narrow), 1.0 + wide)
 
 
 def _limits(n_sims: int, max_rank: int, level: float) -> tuple[Integers, Integers]:
@@ -360,54 +290,10 @@ def _limits(n_sims: int, max_rank: int, level: float) -> tuple[Integers, Integer
     import numpy as np
     from scipy.stats import binom
 
-    z = np.arange(1, max_rank + 1) / (max_rank + 1)
     tail = min(0.5 * level * (1 + _NUDGE), 1.0)
-    lower = np.maximum(binom.ppf(tail, n_sims, z), 0).astype(np.int64)
+    quantiles = binom.ppf(tail, n_sims, points(max_rank))
+    lower = np.maximum(quantiles, 0).astype(np.int64)
     return lower, n_sims - lower[::-1]
-
-
-def _inside_function(
-    n_sims: int, cells: Floats
-) -> Callable[[Integers, Integers], float]:
-    """Return a function of limits: the probability that the path stays inside.
-
-    Increments are independent Poisson(n_sims * cell) variables given that their sum
-    is ``n_sims``. The kernels are made once, for many limits.
-    """
-    import numpy as np
-    from scipy.stats import poisson
-
-    means = n_sims * np.asarray(cells, dtype=float)
-    widest = int(min(n_sims, means.max() + 12 * np.sqrt(means.max()) + 30))
-    steps = np.arange(widest + 1)
-    uniform = np.ptp(means) < 1e-9 * means.max()
-    kernels = (
-        np.broadcast_to(poisson.pmf(steps, means[0]), (len(means), widest + 1))
-        if uniform
-        else poisson.pmf(steps, means[:, None])
-    )
-    total = float(poisson.pmf(n_sims, means.sum()))
-
-    def inside(lower: Integers, upper: Integers) -> float:
-        weights, start = np.ones(1), 0
-        ends = zip(
-            (*lower.tolist(), n_sims), (*upper.tolist(), n_sims), kernels, strict=True
-        )
-        for low, high, kernel in ends:
-            if high < low:
-                return 0.0
-            grown = np.convolve(weights, kernel)
-            weights = np.zeros(high - low + 1)
-            first, last = max(low, start), min(high, start + len(grown) - 1)
-            if last < first:
-                return 0.0
-            weights[first - low : last - low + 1] = grown[
-                first - start : last - start + 1
-            ]
-            start = low
-        return min(float(weights[0]) / total, 1.0)
-
-    return inside
 
 
 def _counts(table: Integers, max_rank: int) -> Integers:
@@ -422,29 +308,30 @@ def _counts(table: Integers, max_rank: int) -> Integers:
     return counts
 
 
-def _checked(ranks: NDArray[Any], max_rank: int) -> Integers:
+def _checked(ranks: NDArray[Any], max_rank: int, *, dims: int) -> Integers:
     """Return the ranks as a table of whole numbers, one column a quantity."""
     import numpy as np
 
     values = np.asarray(ranks)
-    _require(values.shape[0] if values.ndim else 0, max_rank, 0.5)
-    numbers = values.astype(float)
-    wrong = ~((numbers >= 0) & (numbers <= max_rank) & (numbers == np.floor(numbers)))
+    if values.ndim != dims:
+        wanted = "(n_sims,)" if dims == 1 else "(n_sims, n_quantities)"
+        raise SettingsError(
+            f"the ranks have the shape {values.shape}, but must have {wanted}.",
+            remedy="Give one row for each simulation.",
+        )
+    require_sizes(len(values), max_rank)
+    if values.dtype.kind not in "iuf":
+        shown = repr(values.flat[0].item()) if values.size else str(values.dtype)
+        raise SettingsError(
+            f"{shown} is no rank: ranks must be whole numbers from 0 to {max_rank}.",
+            remedy="Give an array of integers.",
+        )
+    wrong = ~((values >= 0) & (values <= max_rank) & (values == np.floor(values)))
     if wrong.any():
         raise SettingsError(
-            f"{numbers[wrong][0]:g} is no rank: ranks must be whole numbers from 0 to "
-            f"{max_rank}."
+            f"{values[wrong][0]:g} is no rank: ranks must be whole numbers from 0 to "
+            f"{max_rank}.",
+            remedy="Leave out simulations without a rank, and check max_rank.",
         )
-    table = numbers.astype(np.int64)
-    return table[:, None] if table.ndim == 1 else table
-
-
-def _require(n_sims: int, max_rank: int, prob: float) -> None:
-    if n_sims < 1:
-        raise SettingsError(f"there are {n_sims} ranks, but at least 1 is needed.")
-    if max_rank < 1:
-        raise SettingsError(f"max_rank is {max_rank!r}, but must be at least 1.")
-    if not 0 < prob < 1:
-        raise SettingsError(
-            f"the probability is {prob!r}, but must lie strictly between 0 and 1."
-        )
+    table = values.astype(np.int64)
+    return table[:, None] if dims == 1 else table

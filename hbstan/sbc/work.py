@@ -7,7 +7,6 @@ result (:mod:`hbstan.sbc.simulation`), so batches can be of any size.
 from __future__ import annotations
 
 import functools
-import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -265,5 +264,3 @@ class _Loop:
             "seconds": 0.0,
         }
         return _Outcome(sim_id, True, 0.0, encode(record, self._key))
-
-

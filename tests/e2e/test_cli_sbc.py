@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -55,6 +56,23 @@ def breaks(rng):
 
 def square(parameters, data):
     return parameters["m"] ** 2
+"""
+STAN_GENERATOR = """
+data { int<lower=1> N; }
+generated quantities {
+  real m = normal_rng(0, 1);
+  vector[N] y;
+  for (i in 1 : N) y[i] = normal_rng(m, 1);
+}
+"""
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as c:
+        print(c.scheduler_address, flush=True)
+        sys.stdin.read()
 """
 LONG = ("sbc", "my.stan", "--backend", "stanli", "--adapt-delta", "0.8")
 OWN = (*LONG, *SHORT)
@@ -150,7 +168,9 @@ def test_tables_fit_the_screen(hbstan: Command, width: int) -> None:
     assert re.search(r"^... and \d+ more, ", ran.out, re.M)
     for title in ("Quantities", "Coverage", "Recovery by tau", "Checks"):
         assert re.search(f"^{title}", ran.out, re.M), title
-    assert re.search(r"^20 simulations in \d+\.\d s \(.*/s\)$", ran.out, re.M)
+    assert re.search(
+        r"^20 simulations in \d+\.\d s \(.*/s\), start included;", ran.out, re.M
+    )
 
 
 def test_a_calibration_passes(hbstan: Command) -> None:
@@ -193,18 +213,40 @@ def test_regions_are_those_that_are_asked_for(hbstan: Command) -> None:
     assert {row["interval"] for row in ran.json["regimes"]["rows"]} >= {"-1 to 0"}
 
 
-def test_designs(hbstan: Command) -> None:
-    few = (*SHORT, "--sims", "4", "--seed", "1", "--backend", "stanli", "--json")
-    sizes = ("--design", "n=47,148,119")
-    record = hbstan("sbc", "logit_noncentered", *sizes, *few, code=1).json
+BINOMIAL = ("sbc", "logit_noncentered")
+FOUR = (*SHORT, "--sims", "4", "--seed", "1", "--backend", "stanli", "--json")
+
+
+def test_a_design_of_sizes(hbstan: Command) -> None:
+    record = hbstan(*BINOMIAL, "--design", "n=47, 148,119", *FOUR, code=1).json
     assert record["problem"]["design"] == "n = 47, 148, 119"
-    hbstan.write("ops.csv", "ward,n,r\nA,10,1\nB,20,2\n")
-    columns = ("--group", "ward", "--trials", "n", "--events", "r")
-    args = ("sbc", "logit_noncentered", "ops.csv", *columns, *few)
-    record = hbstan(*args, code=1).json
-    assert record["problem"]["design"] == "n = 10, 20"
-    around = (*args, "--around-data", "trials")
-    assert hbstan(*around, code=1).json["problem"]["kind"] == "posterior"
+    assert record["problem"]["kind"] == "prior"
+
+
+def test_a_design_of_standard_errors_needs_priors(hbstan: Command) -> None:
+    args = (*EIGHT, "--design", "sigma=0.5,2", *FOUR)
+    assert "no default priors" in hbstan(*args, code=2).err
+    priors = ("--prior", "mu=Normal(0,5)", "--prior", "tau=HalfNormal(2)")
+    record = hbstan(*args, *priors, code=1).json
+    assert record["problem"]["design"] == "sigma = 0.5, 2"
+    assert record["problem"]["priors"]["tau"] == {"family": "HalfNormal", "args": [2.0]}
+
+
+def test_a_table_as_design(hbstan: Command) -> None:
+    hbstan.write("ops.csv", "ward,size,deaths\nA,100,12\nB,200,19\nC,150,16\n")
+    columns = ("--group", "ward", "--trials", "size", "--events", "deaths")
+    record = hbstan(*BINOMIAL, "ops.csv", *columns, *FOUR, code=1).json
+    assert record["problem"]["design"] == "n = 100, 200, 150"
+    assert "theta[C]" in [row["quantity"] for row in record["quantities"]]
+
+
+def test_around_data(hbstan: Command) -> None:
+    around = ("--around-data", "groups")
+    ran = hbstan(*BINOMIAL, "surgical", *around, *FOUR, code=1)
+    assert ran.json["problem"]["kind"] == "posterior"
+    assert "as many groups replicated" in ran.json["problem"]["design"]
+    assert "around the data at hand" in ran.err
+    assert "theta[L (new)]" in [row["quantity"] for row in ran.json["quantities"]]
 
 
 def test_quiet_says_nothing(hbstan: Command) -> None:
@@ -382,6 +424,49 @@ def test_a_scheduler_that_does_not_answer(hbstan: Command) -> None:
     ran = hbstan(*EIGHT, "--scheduler", "tcp://127.0.0.1:9", code=3)
     assert "tcp://127.0.0.1:9" in ran.err
     assert "dask scheduler" in ran.err
+    assert_clean(ran)
+
+
+@pytest.mark.slow
+def test_a_schedulers_workers_give_the_same_result(hbstan: Command) -> None:
+    write_own(hbstan)
+    hbstan.write("cluster.py", CLUSTER)
+    args = (*OWN, *SIMULATE, "--sims", "6", "--seed", "1", "--json")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "cluster.py"],
+        cwd=hbstan.folder,
+        env=hbstan.env,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as cluster:
+        assert cluster.stdin is not None
+        assert cluster.stdout is not None
+        address = cluster.stdout.readline().strip()
+        # The workers must not find the function by its file.
+        text = (hbstan.folder / "gen.py").read_text(encoding="utf-8")
+        (hbstan.folder / "elsewhere").mkdir()
+        hbstan.write("elsewhere/gen.py", text)
+        elsewhere = [word.replace("gen.py", "elsewhere/gen.py") for word in args]
+        ran = hbstan(*elsewhere, "--scheduler", address, code=1)
+        cluster.stdin.close()
+        cluster.wait(timeout=60)
+    assert f"2 threads of Dask at {address}" in " ".join(ran.err.split())
+    assert ran.json == hbstan(*args, code=1).json
+    assert_clean(ran)
+
+
+@pytest.mark.slow
+def test_a_generator_in_stan(with_cmdstan: Command) -> None:
+    write_own(with_cmdstan)
+    with_cmdstan.write("gen.stan", STAN_GENERATOR)
+    with_cmdstan.write("n.json", '{"N": 4}')
+    args = ("sbc", "my.stan", "n.json", "--generator", "gen.stan", *SHORT)
+    ran = with_cmdstan(*args, "--sims", "4", "--seed", "1", "--json", code=1)
+    assert ran.json["problem"]["generator"]["kind"] == "stan"
+    assert ran.json["problems"]["failed"] == 0
     assert_clean(ran)
 
 

@@ -53,7 +53,7 @@ def log_likelihood(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> An
 
 
 def backend(shift: float = 0.0, scale: float = 1.0) -> FakeBackend:
-    """Draw from the posterior with its mean off by ``shift`` sds, its sd by a factor."""
+    """Draw from a posterior that is off by ``shift`` sds, and its sd by a factor."""
 
     def draw(
         rng: np.random.Generator, data: Mapping[str, Any], n: int

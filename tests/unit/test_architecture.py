@@ -38,6 +38,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
 #: Imports that the order forbids and that are accepted all the same.
 ACCEPTED: Mapping[tuple[str, str], str] = {
     ("hbstan.fit", "hbstan.__version__"): "a fit records the package's version",
+    ("hbstan.sbc.run", "hbstan.__version__"): "a store is of one version",
     ("hbstan.cli.app", "hbstan.__version__"): "--version prints it",
     ("hbstan.compile", "hbstan.backends"): (
         "compile() asks the chosen backend, which keeps its programs by compile's keys"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from arviz_stats.base import array_stats
 from scipy.signal import lfilter
 
+from hbstan.errors import ConvertError
 from hbstan.sbc.mixing import mixing
 
 
@@ -33,32 +36,83 @@ def sample(chains: int, draws: int, seed: int) -> np.ndarray:
     return np.stack(kinds, axis=2)
 
 
-@pytest.mark.parametrize("chains", [1, 2, 4])
-@pytest.mark.parametrize("draws", [8, 9, 25, 100, 101, 500])
-def test_effective_sample_sizes_are_arvizs(chains: int, draws: int) -> None:
-    x = sample(chains, draws, seed=draws + chains)
+def same_as_arviz(x: np.ndarray) -> None:
+    """Hold all three statistics of all quantities against ArviZ."""
     found = mixing(x)
+    half = x.shape[1] // 2
     for q in range(x.shape[2]):
         one = x[:, :, q]
-        bulk = array_stats.ess(one, method="bulk")
-        tail = array_stats.ess(one, method="tail", prob=(0.05, 0.95))
-        assert found.ess_bulk[q] == pytest.approx(float(bulk), rel=1e-9), q
-        assert found.ess_tail[q] == pytest.approx(float(tail), rel=1e-9), q
+        # Of a single chain there is nothing to compare but its halves.
+        pair = np.concatenate([one[:, :half], one[:, -half:]])
+        with np.errstate(all="ignore"):
+            bulk = float(array_stats.ess(one, method="bulk"))
+            tail = float(array_stats.ess(one, method="tail", prob=(0.05, 0.95)))
+            rhat = float(array_stats.rhat(pair if len(one) == 1 else one))
+        close = functools.partial(pytest.approx, rel=1e-10, nan_ok=True)
+        assert found.ess_bulk[q] == close(bulk), q
+        assert found.ess_tail[q] == close(tail), q
+        assert found.rhat[q] == close(rhat), q
 
 
 @pytest.mark.parametrize("chains", [1, 2, 4])
-@pytest.mark.parametrize("draws", [8, 9, 25, 100, 101, 500])
-def test_rhat_is_arvizs(chains: int, draws: int) -> None:
-    x = sample(chains, draws, seed=draws + chains)
-    found = mixing(x).rhat
-    half = draws // 2
-    for q in range(x.shape[2]):
-        one = x[:, :, q]
-        if chains == 1:  # nothing to compare but its halves
-            one = np.concatenate([one[:, :half], one[:, -half:]])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            expected = float(array_stats.rhat(one))
-        assert found[q] == pytest.approx(expected, rel=1e-10, nan_ok=True), q
+@pytest.mark.parametrize("draws", [4, 5, 7, 8, 9, 11, 25, 100, 101, 500])
+def test_statistics_are_arvizs(chains: int, draws: int) -> None:
+    same_as_arviz(sample(chains, draws, seed=draws + chains))
+
+
+@pytest.mark.parametrize("chains", [1, 2])
+def test_odd_quantities_have_arvizs_statistics(chains: int) -> None:
+    x = sample(chains, 100, seed=3)[:, :, :8]
+    x[:, :, 0] = 7.0
+    x[0, 3, 1] = np.inf
+    x[-1, 5:9, 2] = -np.inf
+    x[:, :, 3] = np.inf
+    x[:, 40:, 4] = np.inf  # the median, too
+    x[0, 0, 5] = np.nan
+    x[:, :, 6] = np.arange(chains)[:, None]  # chains that stand still apart
+    x[:, :, 7] *= 1e-20
+    same_as_arviz(x)
+
+
+def test_the_comparison_with_arviz_is_sharp() -> None:
+    """One draw in another place does not pass for the same."""
+    x = sample(2, 100, seed=4)[:, :, 2:3]
+    found, moved = mixing(x), mixing(np.roll(x, 1, axis=1))
+    for name in ("rhat", "ess_bulk", "ess_tail"):
+        one, other = getattr(found, name), getattr(moved, name)
+        assert one != pytest.approx(other, rel=1e-6)
+
+
+def test_many_quantities_are_as_each_alone() -> None:
+    """More than are transformed at once; and one's ties are not another's."""
+    x = np.tile(sample(2, 101, seed=5), (1, 1, 30))
+    together = mixing(x)
+    for q in range(11):
+        alone = mixing(x[:, :, q : q + 1])
+        for name in ("rhat", "ess_bulk", "ess_tail"):
+            every = getattr(together, name)[q::11]
+            assert every == pytest.approx(getattr(alone, name)[0], rel=1e-12)
+
+
+def test_an_ar1_chain_has_its_closed_form() -> None:
+    """ESS of AR(1): n (1 - rho) / (1 + rho), which the mean of 8 meets within 3 %."""
+    rng = np.random.default_rng(6)
+    for rho in (0.0, 0.5, 0.9):
+        x = np.stack([ar1(rng, rho, (4, 10_000)) for _ in range(8)], axis=2)
+        expected = 40_000 * (1 - rho) / (1 + rho)
+        assert mixing(x).ess_bulk.mean() == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("quantities", [1, 11])
+def test_draws_are_neither_changed_nor_judged_anew(quantities: int) -> None:
+    x = sample(1, 100, seed=7)[:, :, :quantities].copy()
+    x[0, 0, 0] = np.nan
+    before = x.copy()
+    first, again = mixing(x), mixing(x)
+    assert np.array_equal(x, before, equal_nan=True)
+    for name in ("rhat", "ess_bulk", "ess_tail"):
+        one, other = getattr(first, name), getattr(again, name)
+        assert np.array_equal(one, other, equal_nan=True)
 
 
 def test_bad_chains_are_told_from_good_ones() -> None:
@@ -74,18 +128,24 @@ def test_bad_chains_are_told_from_good_ones() -> None:
 
 def test_quantities_without_statistics() -> None:
     rng = np.random.default_rng(2)
-    x = rng.standard_normal((2, 100, 4))
+    x = rng.standard_normal((2, 100, 3))
     x[:, :, 1] = 3.0
     x[0, 5, 2] = np.nan
-    x[1, 7, 3] = np.inf
     found = mixing(x)
     alone = mixing(x[:, :, :1])
     assert found.rhat[0] == alone.rhat[0]  # the others do not spoil it
     assert found.ess_bulk[0] == alone.ess_bulk[0]
     assert np.isnan(found.rhat[1:]).all()
     assert found.ess_bulk[1] == 200
-    assert np.isnan(found.ess_bulk[2:]).all()
-    assert np.isnan(found.ess_tail[2:]).all()
+    assert found.ess_tail[1] == 200
+    assert np.isnan(found.ess_bulk[2])
+    assert np.isnan(found.ess_tail[2])
+
+
+@pytest.mark.parametrize("shape", [(100,), (2, 100), (0, 100, 3), (1, 2, 100, 3)])
+def test_draws_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ConvertError, match=rf"shape {re.escape(str(shape))}"):
+        mixing(np.zeros(shape))
 
 
 @pytest.mark.parametrize("draws", [1, 3])

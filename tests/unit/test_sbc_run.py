@@ -1,8 +1,7 @@
-"""Runs of whole calibrations on the fake backend: order, workers, resuming, verdicts."""
+"""Whole calibrations on the fake backend: order, workers, resuming, verdicts."""
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -333,5 +332,3 @@ def test_a_result_is_saved_and_loaded(tmp_path: Path) -> None:
     assert loaded.record() == result.record()
     assert loaded.dataset["rank"].dims == ("sim_id", "quantity")
     assert "12 simulations" in repr(loaded)
-
-
