@@ -15,7 +15,7 @@ from scipy.stats import binom
 
 from hbstan.errors import SettingsError
 from hbstan.results import Outcome
-from hbstan.sbc import power, tables, uniformity, verdict
+from hbstan.sbc import detection, power, tables, uniformity, verdict
 from hbstan.sbc.verdict import Limits, converged, judge, problems, record
 
 PASS, FAIL, NOT_RUN = Outcome.PASS, Outcome.FAIL, Outcome.NOT_RUN
@@ -309,7 +309,7 @@ def test_a_rank_out_of_range_is_an_error() -> None:
 
 def test_power_names_what_could_have_been_found() -> None:
     data = dataset(100, LABELS)
-    found = uniformity.detectable(100, MAX_RANK, 0.05 / 4, 0.8)
+    found = detection.detectable(100, MAX_RANK, 0.05 / 4, 0.8)
     check = judge(data, MAX_RANK, Limits())["power"]
     assert check.value == found.shift
     for number in (found.shift, found.narrow, found.wide):
@@ -341,7 +341,7 @@ def test_the_advised_number_of_simulations_suffices_and_hardly_exceeds(
 
 def test_each_kind_of_miscalibration_counts_towards_power() -> None:
     data = dataset(300)
-    found = uniformity.detectable(300, MAX_RANK, 0.025, 0.8)
+    found = detection.detectable(300, MAX_RANK, 0.025, 0.8)
     factor = max(found.wide, 1 / found.narrow)
     enough = Limits(shift=found.shift + 0.001, scale=factor + 0.001)
     assert outcomes(data, enough)["power"] is PASS
@@ -363,7 +363,7 @@ def test_each_kind_of_miscalibration_counts_towards_power() -> None:
 def test_power_needs_shift_and_both_factors(
     found: tuple[float, float, float], outcome: Outcome
 ) -> None:
-    smallest = uniformity.Detectable(*found)
+    smallest = detection.Detectable(*found)
     check = power.power_check(smallest, 100, MAX_RANK, 1, Limits())
     assert check.outcome is outcome
 
