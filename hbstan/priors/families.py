@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -91,9 +92,7 @@ class Prior:
         scipy.stats.rv_frozen
             With methods ``logpdf``, ``cdf``, ``ppf`` and ``rvs``.
         """
-        from scipy import stats
-
-        return self._scipy(stats)
+        return _frozen(self)
 
     def _scipy(self, stats: Any) -> Any:
         raise NotImplementedError
@@ -116,6 +115,14 @@ class Prior:
             size=size, random_state=rng
         )
         return values
+
+
+@functools.lru_cache(maxsize=128)
+def _frozen(prior: Prior) -> Any:
+    """Return SciPy's distribution; making one takes longer than drawing from it."""
+    from scipy import stats
+
+    return prior._scipy(stats)
 
 
 @dataclass(frozen=True)

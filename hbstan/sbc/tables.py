@@ -60,7 +60,8 @@ def summary(dataset: xr.Dataset, max_rank: int, limits: Limits) -> pd.DataFrame:
         - ``relative_error``: median of \|mean - value\| / \|value\|, zero values
           left out;
         - ``z_mean``, ``z_sd``: mean and standard deviation of the posterior z-score
-          (mean - value) / sd, constant posteriors left out;
+          (mean - value) / sd over converged fits (one stuck chain, whose sd is next
+          to nothing, would decide both), constant posteriors left out;
         - ``contraction``: median of 1 - (IQR of the posterior / IQR of the prior)^2,
           the latter of all simulated values. For normal distributions this is
           Betancourt's 1 - variance ratio (2018, arXiv:1803.08393), and it exists
@@ -95,7 +96,7 @@ def summary(dataset: xr.Dataset, max_rank: int, limits: Limits) -> pd.DataFrame:
         again = _p_values(dataset["rank"].values[good], max_rank)
     columns["p_value_converged"], columns["p_adjusted_converged"] = again
     columns["outside_band"] = _outside(ranks, max_rank)
-    columns |= _errors(fits)
+    columns |= _errors(fits, good[ok])
     columns["contraction"] = _contraction(dataset, fits)
     least, _ = _interval(max_rank, _PROBS[-1])
     columns["coverage_95"] = _average((ranks >= least) & (ranks <= max_rank - least))
@@ -164,7 +165,7 @@ def _average(values: NDArray[Any]) -> Any:
     return values.mean(axis=0) if len(values) else float("nan")
 
 
-def _errors(fits: xr.Dataset) -> dict[str, Any]:
+def _errors(fits: xr.Dataset, good: NDArray[np.bool_]) -> dict[str, Any]:
     """Return the columns that compare posterior means with simulated values."""
     import numpy as np
 
@@ -180,8 +181,8 @@ def _errors(fits: xr.Dataset) -> dict[str, Any]:
             "bias_mcse": _each(error, lambda x: np.std(x, ddof=1) / len(x) ** 0.5, 2),
             "rmse": _each(error, lambda x: np.sqrt(np.mean(x**2))),
             "relative_error": _each(size, np.median),
-            "z_mean": _each(score, np.mean),
-            "z_sd": _each(score, lambda x: np.std(x, ddof=1), 2),
+            "z_mean": _each(score[good], np.mean),
+            "z_sd": _each(score[good], lambda x: np.std(x, ddof=1), 2),
         }
 
 
