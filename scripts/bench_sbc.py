@@ -17,8 +17,6 @@ simulations. Prints a table in Markdown.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import CORES, machine
 
 import hbstan as hb
 from hbstan.backends.cmdstan import CmdStanBackend
@@ -41,7 +40,6 @@ from hbstan.sbc import Problem, problem
 MODELS = ("eight_schools_noncentered", "logit_noncentered")
 ADAPT_DELTA = 0.8
 SEED = 1
-CORES = len(os.sched_getaffinity(0))
 SIMUK = """
 import sys, time
 import numpy as np, pymc as pm, simuk
@@ -225,14 +223,6 @@ def peak_memory(sims: int) -> float:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     return float(done.stdout)
-
-
-def machine() -> str:
-    """Describe the machine."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [x.split(":")[1].strip() for x in lines if x.startswith("model name")]
-    cpu = names[0] if names else platform.processor()
-    return f"{CORES} cores ({cpu}), Python {platform.python_version()}"
 
 
 def main() -> None:

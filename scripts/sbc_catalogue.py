@@ -10,19 +10,18 @@ could not be run.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from machine import machine
 
 import hbstan as hb
 from hbstan.errors import HbstanError
 from hbstan.results import Outcome
 from hbstan.sbc.limits import Limits, problems
 
-CORES = len(os.sched_getaffinity(0))
 HEADER = (
     *("model", "sims", "failed", "not converged", "divergent", "smallest adjusted p"),
     *("worst 90 % coverage", "detectable shift", "detectable sd factors"),
@@ -163,14 +162,6 @@ def page(runs: list[Run], options: argparse.Namespace) -> str:
         for run in poor:
             lines += account(run)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def machine() -> str:
-    """Describe the machine."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [x.split(":")[1].strip() for x in lines if x.startswith("model name")]
-    cpu = names[0] if names else platform.processor()
-    return f"{CORES} cores ({cpu}), Python {platform.python_version()}"
 
 
 def main() -> int:
