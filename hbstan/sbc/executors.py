@@ -6,7 +6,10 @@ Whatever implements :class:`concurrent.futures.Executor` will do: Dask's
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,10 +18,15 @@ from typing import Any
 
 from hbstan.errors import SettingsError, WorkerError
 
-__all__ = ["KINDS", "Pool", "SerialExecutor", "dask_executor"]
+__all__ = ["GO_ON", "KINDS", "Pool", "SerialExecutor", "dask_executor"]
 
 #: The executors that have names.
 KINDS = ("processes", "threads", "serial")
+
+#: Seconds that a cluster may be without workers.
+_DESERTED = 20.0
+#: The remedy where workers are lost.
+GO_ON = "What was finished is in the store: go on with resume (--resume)."
 
 
 class SerialExecutor(Executor):
@@ -70,6 +78,7 @@ class Pool:
         self.workers = workers or self._natural(executor)
         self._executor: Any = None
         self._given = not isinstance(executor, str)
+        self._deserted: float | None = None
 
     @staticmethod
     def _natural(executor: str | Executor) -> int:
@@ -88,6 +97,33 @@ class Pool:
         """Hand work to the executor; what it raises comes out of the future."""
         future: Future[Any] = self._executor.submit(fn, *args)
         return future
+
+    def check(self) -> None:
+        """See whether a Dask cluster still has workers; it would wait for ever.
+
+        Raises
+        ------
+        WorkerError
+            If it has had none for a while, or its scheduler is gone.
+        """
+        client: Any = getattr(self._executor, "_client", None)
+        if not hasattr(client, "ncores"):
+            return
+        try:
+            if client.ncores():
+                self._deserted = None
+                return
+        except Exception as err:
+            raise WorkerError(
+                f"the Dask scheduler is gone: {err}", remedy=GO_ON
+            ) from err
+        now = time.monotonic()
+        self._deserted = now if self._deserted is None else self._deserted
+        if now - self._deserted > _DESERTED:
+            raise WorkerError(
+                f"the Dask cluster has had no worker for {_DESERTED:.0f} s.",
+                remedy=GO_ON,
+            )
 
     def renew(self) -> None:
         """Put new workers in the place of dead ones.
@@ -122,7 +158,9 @@ class Pool:
         # no main guard, and take functions that were defined in it or in a notebook.
         import loky
 
-        return loky.ProcessPoolExecutor(self.workers)
+        return loky.ProcessPoolExecutor(
+            self.workers, initializer=_end_with, initargs=(os.getpid(),)
+        )
 
     def __enter__(self) -> Pool:
         self._executor = self._start()
@@ -142,6 +180,21 @@ class Pool:
             self._executor.shutdown(wait=False, **options)
         else:
             self._executor.shutdown(wait=True)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended, however that came about.
+
+    A parent that is killed closes nothing, and its workers would wait for work for
+    ever.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -177,6 +230,20 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
             remedy="Start one with 'dask scheduler' and workers with 'dask worker "
             "ADDRESS'.",
         ) from err
-    with client:
+    with _silent("distributed", "tornado"), client:
         executor: Executor = client.get_executor()
         yield executor, sum(client.ncores().values())
+
+
+@contextmanager
+def _silent(*names: str) -> Iterator[None]:
+    """Keep loggers quiet: what they report, with tracebacks, is an error of ours."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

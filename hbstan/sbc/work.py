@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import HbstanError, SettingsError, WorkerError
-from hbstan.sbc.executors import Pool
+from hbstan.sbc.executors import GO_ON, Pool
 from hbstan.sbc.simulation import Simulator, Task
 from hbstan.sbc.store import Store, encode
 
@@ -29,8 +29,10 @@ _BATCH_SECONDS = 0.25
 _LARGEST_BATCH = 100
 #: Batches handed out ahead, per worker.
 _AHEAD = 2
-#: What a worker cannot be asked twice.
+#: A simulation whose worker died is tried again so often, the first time included.
 _ATTEMPTS = 2
+#: Seconds without a finished batch after which workers are looked for.
+_PATIENCE = 5.0
 
 
 @dataclass
@@ -208,7 +210,9 @@ class _Loop:
     def _collect(self, running: dict[Future[Any], list[int]]) -> list[int]:
         """Keep what is done; return the simulations whose workers died."""
         suspects = []
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        done, _ = wait(running, timeout=_PATIENCE, return_when=FIRST_COMPLETED)
+        if not done:
+            self._pool.check()
         for future in done:
             batch = running.pop(future)
             try:
@@ -251,7 +255,7 @@ class _Loop:
         except Exception as err:
             raise WorkerError(
                 f"the executor takes no more work: {err}",
-                remedy="What was finished is in the store: go on with resume.",
+                remedy=GO_ON,
             ) from err
 
     def _dead(self, sim_id: int, err: Exception) -> _Outcome:

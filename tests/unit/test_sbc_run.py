@@ -245,7 +245,8 @@ def returns_a_vector(rng: np.random.Generator) -> Any:
 
 
 def changes_its_mind(rng: np.random.Generator) -> Any:
-    return {"mu": np.zeros(rng.integers(1, 9))}, {"y": [0.0]}
+    parameters, data = conjugate.generate(rng)
+    return {**parameters, **({"nu": 1.0} if parameters["mu"] > 0.5 else {})}, data
 
 
 def always_raises(rng: np.random.Generator) -> Any:
