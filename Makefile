@@ -52,6 +52,7 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed
 	$(PY) scripts/bench_fit.py
+	$(PY) scripts/bench_sbc.py
 
 $(VENV)/bin/python:
 	$(call say,"Virtual environment in $(VENV)")

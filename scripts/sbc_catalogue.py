@@ -22,8 +22,14 @@ from hbstan.errors import HbstanError
 from hbstan.results import Outcome
 from hbstan.sbc.limits import Limits, problems
 
+#: Where the default of 500 + 500 is too short: with few trials worth of prior data
+#: the groups' log-odds wander far, and chains of the beta-binomial move slowly.
+ITERATIONS: dict[str, dict[str, Any]] = {
+    "beta_binomial": {"iter_warmup": 1000, "iter_sampling": 2000}
+}
 HEADER = (
-    *("model", "sims", "failed", "not converged", "divergent", "smallest adjusted p"),
+    *("model", "sims", "iterations", "failed", "not converged", "divergent"),
+    "smallest adjusted p",
     *("worst 90 % coverage", "detectable shift", "detectable sd factors"),
     *("CPU seconds", "verdict"),
 )
@@ -56,6 +62,7 @@ def calibrate(model: str, options: argparse.Namespace) -> Run:
             workers=options.workers,
             store=folder / "store",
             resume=True,
+            **ITERATIONS.get(model, {}),
         )
         result.save(folder / "sbc.nc")
         result.save_summary(folder / "summary.json")
@@ -73,7 +80,7 @@ def row(run: Run) -> list[str]:
     if run.result is None:
         return [run.model, *[""] * (len(HEADER) - 2), f"not run: {run.error}"]
     result, record = run.result, run.result.record()
-    kinds = problems(result.dataset, Limits())
+    kinds, settings = problems(result.dataset, Limits()), result.identity["settings"]
     unconverged = int((kinds["rhat"] | kinds["ess"]).sum())
     divergent = float(kinds["divergences"].mean())
     summary, coverage = result.summary(), result.coverage().xs(0.9, level="prob")
@@ -85,6 +92,7 @@ def row(run: Run) -> list[str]:
     return [
         run.model,
         str(result.n_sims),
+        f"{settings['iter_warmup']} + {settings['iter_sampling']}",
         str(int(kinds["failed"].sum())),
         str(unconverged),
         f"{divergent:.1%}",

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hbstan.backends.cmdstan_run import QUIET
 from hbstan.errors import CompileError, SamplingError
 from hbstan.includes import find_includes
 
@@ -69,7 +70,7 @@ def _model(program: StanProgram) -> Any:
     from hbstan.backends.cmdstan import CmdStanBackend
 
     compiled = CmdStanBackend().compile(program)
-    with cmdstanpy.disable_logging():
+    with QUIET:
         return cmdstanpy.CmdStanModel(exe_file=str(compiled.exe))
 
 
@@ -99,16 +100,11 @@ def run_fixed(
     SamplingError
         If the run fails, e.g. in a ``reject`` of the program's.
     """
-    import cmdstanpy
-
     from hbstan.backends.stan_data import plain_data
 
     model = _model(program)
     values = plain_data(program.name, data)
-    with (
-        tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
-        cmdstanpy.disable_logging(),
-    ):
+    with tempfile.TemporaryDirectory(prefix="hbstan-") as folder, QUIET:
         try:
             fit = model.sample(
                 data=values,

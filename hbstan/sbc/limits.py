@@ -38,13 +38,13 @@ class Limits:
     rhat : float
         The largest R-hat of a fit's quantities must be below this. A calibration's
         fits are short, usually of one chain whose halves are compared, and the
-        largest of many R-hats counts: of 500 independent draws of 24 quantities half
-        the fits go beyond the 1.01 of a final analysis, but none beyond 1.05. With an
-        effective sample size of 214 one in fifty goes beyond 1.05, with 125 two in
-        five: slowly mixing fits want more draws.
+        largest of many R-hats counts: with an effective sample size of 125 among 500
+        draws of 24 quantities, two stationary chains in five go beyond 1.05, and one
+        in two hundred beyond 1.1. A final analysis wants 1.01.
     ess : float
         The smallest bulk or tail effective sample size of a fit's quantities must be
-        at least this.
+        at least this. A rank is found among independent draws, however few; below
+        this there are hardly any, and the fit says little.
     divergences : int
         A fit may have so many divergent transitions after warmup.
     failed_share : float
@@ -65,8 +65,8 @@ class Limits:
         stands for a posterior that is too narrow.
     """
 
-    rhat: float = 1.05
-    ess: float = 50.0
+    rhat: float = 1.1
+    ess: float = 20.0
     divergences: int = 0
     failed_share: float = 0.01
     unconverged_share: float = 0.05

@@ -159,8 +159,8 @@ def test_without_a_posterior_ranks_are_not_judged(early: bool) -> None:
 
 def test_fits_that_do_not_converge_fail_the_gate() -> None:
     data = dataset(500, LABELS)
-    bad = changed(data, "rhat", (slice(0, 20), 1), 1.05)
-    bad = changed(bad, "ess_tail", (slice(15, 25), 2), 49.9)
+    bad = changed(data, "rhat", (slice(0, 20), 1), 1.1)
+    bad = changed(bad, "ess_tail", (slice(15, 25), 2), 19.9)
     assert outcomes(bad)["convergence"] is PASS
     bad = changed(bad, "ess_bulk", (25, 2), 10.0)
     check = judge(bad, MAX_RANK, Limits())["convergence"]
@@ -168,8 +168,8 @@ def test_fits_that_do_not_converge_fail_the_gate() -> None:
     assert check.value == 26 / 500
     assert check.subjects == ("tau", "theta[A]")
     assert check.detail == (
-        "26 of 500 fits: 20 with R-hat of 1.05 or more, 11 with ESS below 50; "
-        "worst R-hat 1.05, worst ESS 10"
+        "26 of 500 fits: 20 with R-hat of 1.1 or more, 11 with ESS below 20; "
+        "worst R-hat 1.1, worst ESS 10"
     )
     assert record(bad, MAX_RANK, Limits())["verdict"] == "fail: convergence"
     assert outcomes(bad, Limits(unconverged_share=0.06))["convergence"] is PASS
@@ -188,9 +188,9 @@ def test_fits_with_divergences_fail_the_gate() -> None:
 def test_converged_by_each_limit() -> None:
     data = dataset(9)
     cases = [
-        ("rhat", (0, 1), 1.05),
-        ("ess_bulk", (1, 0), 49.0),
-        ("ess_tail", (2, 0), 49.0),
+        ("rhat", (0, 1), 1.1),
+        ("ess_bulk", (1, 0), 19.0),
+        ("ess_tail", (2, 0), 19.0),
         ("divergences", 3, 1),
         ("rhat", (4, 0), np.inf),
         ("treedepth_hits", 5, 7),
@@ -215,7 +215,7 @@ def test_converged_by_each_limit() -> None:
     }
     bad = [v for k, v in problems(data, Limits()).items() if k != "treedepth"]
     assert (np.any(bad, axis=0) == ~good).all()
-    wider = Limits(rhat=1.1, ess=40, divergences=1)
+    wider = Limits(rhat=1.2, ess=10, divergences=1)
     assert converged(data, wider).tolist() == [True] * 4 + [False, True, True] + [
         False,
         False,

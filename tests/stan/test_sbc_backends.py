@@ -1,0 +1,84 @@
+"""Calibrations on CmdStan: the ranks of stanli, and generators written in Stan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import hbstan as hb
+from hbstan.errors import ModelError
+
+FITTED = """
+data { int<lower=1> N; array[N] int<lower=0> y; }
+parameters { real<lower=0> rate; }
+model { rate ~ gamma(2, 1); y ~ poisson(rate); }
+"""
+GENERATOR = """
+data { int<lower=1> N; }
+generated quantities {
+  real<lower=0> rate = gamma_rng(2, 1);
+  array[N] int<lower=0> y;
+  real unused = rate;
+  for (i in 1 : N) y[i] = poisson_rng(rate);
+}
+"""
+OPTIONS = {"seed": 5, "iter_warmup": 200, "iter_sampling": 200}
+
+
+def test_ranks_are_those_of_stanli(cmdstan: Path) -> None:
+    """Both engines draw the same chains, up to the last printed digits."""
+    model = "eight_schools_noncentered"
+    one = hb.sbc(model, n_sims=24, backend="cmdstan", **OPTIONS)
+    other = hb.sbc(model, n_sims=24, backend="stanli", **OPTIONS)
+    assert one.identity["backend"] == "cmdstan"
+    assert one.ok.all()
+    name = "simulated_value"
+    assert one.dataset[name].identical(other.dataset[name])
+    assert (one.dataset["rank"] == other.dataset["rank"]).mean() > 0.9
+    closeness = np.corrcoef(
+        one.dataset["posterior_mean"].sel(quantity="mu"),
+        other.dataset["posterior_mean"].sel(quantity="mu"),
+    )
+    assert closeness[0, 1] > 0.99
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> tuple[Path, Path]:
+    fitted, generator = tmp_path / "fitted.stan", tmp_path / "generator.stan"
+    fitted.write_text(FITTED)
+    generator.write_text(GENERATOR)
+    return fitted, generator
+
+
+def test_a_generator_in_stan(cmdstan: Path, programs: tuple[Path, Path]) -> None:
+    fitted, generator = programs
+    options = {"design": {"N": 5}, "generator": generator, **OPTIONS}
+    result = hb.sbc(fitted, n_sims=60, backend="stanli", **options)
+    assert result.ok.all()
+    assert list(result.dataset["quantity"].values) == ["rate"]
+    values = result.dataset["simulated_value"].values[:, 0]
+    assert len(set(values)) == 60
+    assert stats.kstest(values, stats.gamma(2).cdf).pvalue > 0.01
+    assert result.summary()["p_value"]["rate"] > 0.01
+    again = hb.sbc(fitted, n_sims=6, backend="stanli", executor="serial", **options)
+    assert (again.dataset["rank"].values == result.dataset["rank"].values[:6]).all()
+
+
+def test_a_generator_without_the_programs_names(
+    cmdstan: Path, programs: tuple[Path, Path]
+) -> None:
+    fitted, generator = programs
+    generator.write_text(GENERATOR.replace("rate", "lambda"))
+    with pytest.raises(ModelError, match="none of which is a parameter"):
+        hb.sbc(fitted, n_sims=3, design={"N": 5}, generator=generator, **OPTIONS)
+
+
+def test_a_generator_whose_data_are_missing(
+    cmdstan: Path, programs: tuple[Path, Path]
+) -> None:
+    fitted, generator = programs
+    with pytest.raises(ModelError, match="were not given: N"):
+        hb.sbc(fitted, n_sims=3, generator=generator, **OPTIONS)
