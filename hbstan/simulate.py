@@ -148,7 +148,8 @@ def log_likelihood(
     Returns
     -------
     ndarray of shape (size,)
-        ``sum_j log p(y_j | theta_j)``, constants included.
+        ``sum_j log p(y_j | theta_j)``, constants included. At infinite ``theta`` it
+        is the limit: 0 for an outcome that is then certain, ``-inf`` for any other.
 
     Raises
     ------
@@ -180,7 +181,9 @@ def log_prior(
     ndarray of shape (size,)
         ``sum_k log p(top_k) + sum_j log p(theta_j | top)``, a density on the scales
         of the top-level parameters and of ``theta`` (log-odds, or effects); ``-inf``
-        outside the support.
+        outside the support, to which infinite values do not belong. At ``tau = 0``
+        the groups are a point mass: ``inf`` where all of them equal ``mu``, ``-inf``
+        where one does not.
 
     Raises
     ------
@@ -191,10 +194,12 @@ def log_prior(
 
     top = {p.name: np.asarray(parameters[p.name]) for p in model.top_level}
     theta = np.asarray(parameters["theta"], dtype=float)
-    total: NDArray[Any] = _family(model).log_effects(top, theta)
-    for name, values in top.items():
-        total = total + priors[name].distribution().logpdf(values)
-    return total
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        terms = [priors[name].distribution().logpdf(top[name]) for name in top]
+        terms.append(_family(model).log_effects(top, theta))
+        total: NDArray[Any] = np.sum(terms, axis=0)
+    # What one factor excludes is excluded, also where another is infinite.
+    return np.where(np.min(terms, axis=0) == -np.inf, -np.inf, total)
 
 
 def _normal_effects(top: Draws, n_groups: int, rng: np.random.Generator) -> Draws:
@@ -268,10 +273,23 @@ def _binomial_log_density(
 
     n = np.asarray(design["n"])
     choose = gammaln(n + 1.0) - gammaln(y + 1.0) - gammaln(n - y + 1.0)
-    # log(1 + exp(theta)) in a form that does not overflow.
-    by_group = choose + y * theta - n * np.logaddexp(0.0, theta)
-    total: NDArray[Any] = by_group.sum(axis=1)
+    # y theta - n log(1 + exp(theta)), with the events apart from the other trials:
+    # nothing cancels, and what did not occur counts 0 even where its cost is infinite.
+    event, other = _costs(theta)
+    with np.errstate(over="ignore", invalid="ignore"):
+        events = np.where(y == 0, 0.0, y * event)
+        others = np.where(y == n, 0.0, (n - y) * other)
+        total: NDArray[Any] = choose.sum() - (events + others).sum(axis=1)
     return total
+
+
+def _costs(theta: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return ``-log p`` and ``-log(1 - p)`` of log-odds of any size."""
+    import numpy as np
+
+    # log(1 + exp(-|theta|)) cannot overflow and serves both.
+    rest = np.log1p(np.exp(-np.abs(theta)))
+    return rest + np.maximum(-theta, 0.0), rest + np.maximum(theta, 0.0)
 
 
 def _normal_log_density(
@@ -280,48 +298,49 @@ def _normal_log_density(
     import numpy as np
 
     sigma = np.asarray(design["sigma"], dtype=float)
-    residual = (y - theta) / sigma
-    by_group = -0.5 * (residual**2 + np.log(2 * np.pi)) - np.log(sigma)
-    total: NDArray[Any] = by_group.sum(axis=1)
+    with np.errstate(over="ignore"):
+        squares = (((y - theta) / sigma) ** 2).sum(axis=1)
+    scale: float = (np.log(sigma) + 0.5 * np.log(2 * np.pi)).sum()
+    total: NDArray[Any] = -0.5 * squares - scale
     return total
 
 
 def _normal_log_effects(top: Draws, theta: NDArray[Any]) -> NDArray[Any]:
-    """Return the log density of normal effects; at tau = 0 that of a point mass."""
+    """Return the joint log density of normal effects."""
     import numpy as np
 
-    mu, tau = top["mu"][:, None], top["tau"][:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(theta == mu, 0.0, (theta - mu) / tau)
-        by_group = -0.5 * (z**2 + np.log(2 * np.pi)) - np.log(tau)
-    return _beyond_support(by_group, (tau >= 0) & ((theta == mu) | (tau > 0)))
+    mu, tau = top["mu"], top["tau"]
+    away = theta != mu[:, None]
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        z = np.where(away, (theta - mu[:, None]) / tau[:, None], 0.0)
+        squares = (z**2).sum(axis=1)
+        scale = theta.shape[1] * (np.log(tau) + 0.5 * np.log(2 * np.pi))
+        total = np.where(squares == np.inf, -np.inf, -0.5 * squares - scale)
+    return np.where(np.isfinite(mu) & (tau >= 0) & (tau < np.inf), total, -np.inf)
 
 
 def _beta_log_effects(top: Draws, theta: NDArray[Any]) -> NDArray[Any]:
-    """Return the log density of log-odds whose probabilities are beta distributed."""
+    """Return the joint log density of log-odds of beta distributed probabilities.
+
+    With alpha = mu kappa and beta = (1 - mu) kappa it is the sum over groups of
+    ``alpha log p + beta log(1 - p) - log B(alpha, beta)``: the Jacobian p (1 - p)
+    raises both exponents of the beta density by one.
+    """
     import numpy as np
     from scipy.special import betaln
 
-    mu, kappa = top["mu"][:, None], top["kappa"][:, None]
-    inside = (mu > 0) & (mu < 1) & (kappa > 0)
-    alpha = np.where(inside, mu * kappa, 1.0)
-    beta = np.where(inside, (1.0 - mu) * kappa, 1.0)
-    # log p = -log(1 + exp(-theta)), log(1 - p) = -log(1 + exp(theta)); their sum is
-    # the Jacobian's logarithm.
-    by_group = (
-        -alpha * np.logaddexp(0.0, -theta)
-        - beta * np.logaddexp(0.0, theta)
-        - betaln(alpha, beta)
-    )
-    return _beyond_support(by_group, inside)
-
-
-def _beyond_support(by_group: NDArray[Any], inside: NDArray[Any]) -> NDArray[Any]:
-    """Sum over groups; -inf where a group lies outside the support."""
-    import numpy as np
-
-    total: NDArray[Any] = np.where(inside, by_group, -np.inf).sum(axis=1)
-    return total
+    mu, kappa = top["mu"], top["kappa"]
+    alpha, beta = mu * kappa, (1.0 - mu) * kappa
+    # A product that underflows counts as 0, at which the density vanishes.
+    inside = (alpha > 0) & (beta > 0) & (kappa > 0) & (kappa < np.inf)
+    alpha, beta = np.where(inside, alpha, 1.0), np.where(inside, beta, 1.0)
+    event, other = _costs(theta)
+    with np.errstate(over="ignore"):
+        cost = (alpha[:, None] * event + beta[:, None] * other).sum(axis=1)
+    # Cost and log B cancel where kappa is large: they leave an error near 1e-15 kappa.
+    cost = np.where(inside, cost, np.inf)
+    normaliser = theta.shape[1] * betaln(alpha, beta)
+    return np.where(cost == np.inf, -np.inf, -cost - normaliser)
 
 
 @dataclass(frozen=True)

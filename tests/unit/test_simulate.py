@@ -14,7 +14,7 @@ from scipy.special import expit
 import hbstan.priors as pr
 from hbstan import models
 from hbstan.errors import ModelError
-from hbstan.simulate import draw_data, draw_prior
+from hbstan.simulate import draw_data, draw_prior, log_likelihood, log_prior
 
 SIZE = 20_000
 LOGIT = {"mu": pr.Normal(-1.0, 0.5), "tau": pr.HalfNormal(0.7)}
@@ -221,3 +221,230 @@ def test_a_family_without_simulator() -> None:
         draw_prior(stranger, LOGIT, 3, rng)
     with pytest.raises(ModelError, match="'poisson' has no simulator"):
         draw_data(stranger, {"p": np.zeros((1, 1))}, {"n": [1]}, rng)
+    effects = {"mu": np.zeros(1), "tau": np.ones(1), "theta": np.zeros((1, 1))}
+    with pytest.raises(ModelError, match="'poisson' has no simulator"):
+        log_likelihood(stranger, effects, {"n": [1]}, [1])
+    with pytest.raises(ModelError, match="'poisson' has no simulator"):
+        log_prior(stranger, LOGIT, effects)
+
+
+# --- densities
+
+DESIGN = {"n": TRIALS, "sigma": ERRORS}
+
+
+def scipy_likelihood(name: str, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if name.startswith("eight_schools"):
+        return stats.norm.logpdf(y, theta, ERRORS).sum(axis=1)
+    return stats.binom.logpmf(y, TRIALS, expit(theta)).sum(axis=1)
+
+
+def scipy_prior(name: str, got: dict[str, Any]) -> np.ndarray:
+    prior = CASES[name]
+    total = sum(prior[k].distribution().logpdf(got[k]) for k in prior)
+    theta, mu = got["theta"], got["mu"][:, None]
+    if name != "beta_binomial":
+        law = stats.norm(mu, got["tau"][:, None])
+        return total + law.logpdf(theta).sum(axis=1)
+    kappa, p = got["kappa"][:, None], expit(theta)
+    law = stats.beta(mu * kappa, (1 - mu) * kappa)
+    # The probabilities change by p (1 - p) with the log-odds.
+    by_group = law.logpdf(p) + np.log(p) + np.log1p(-p)
+    return total + by_group.sum(axis=1)
+
+
+def moderate(name: str, size: int = 200) -> dict[str, Any]:
+    """Prior draws whose probabilities are far from rounding to 0 or 1."""
+    got = simulate(name, size=size)
+    keep = (np.abs(got["theta"]) < 12).all(axis=1)
+    assert keep.mean() > 0.8
+    return {key: value[keep] for key, value in got.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_log_likelihood_is_that_of_scipy(name: str) -> None:
+    model, got = models.get(name), moderate(name)
+    for y in got["y"][:5]:
+        value = log_likelihood(model, got, DESIGN, y)
+        assert value.shape == (len(got["theta"]),)
+        wanted = scipy_likelihood(name, got["theta"], y)
+        np.testing.assert_allclose(value, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_log_prior_is_that_of_scipy(name: str) -> None:
+    got = moderate(name)
+    value = log_prior(models.get(name), CASES[name], got)
+    assert value.shape == got["mu"].shape
+    np.testing.assert_allclose(value, scipy_prior(name, got), rtol=1e-8, atol=1e-8)
+
+
+def test_the_comparison_notices_wrong_priors_and_data() -> None:
+    for name in ("logit_centered", "eight_schools_centered", "beta_binomial"):
+        model, got = models.get(name), moderate(name)
+        other = {**CASES[name], "mu": pr.Beta(2, 6)}
+        gap = log_prior(model, other, got) - scipy_prior(name, got)
+        assert np.nanmedian(np.abs(gap)) > 0.01
+        y = got["y"][0]
+        wrong = {"n": TRIALS + 1, "sigma": 1.1 * ERRORS}
+        value = log_likelihood(model, got, wrong, y)
+        gap = value - scipy_likelihood(name, got["theta"], y)
+        assert np.median(np.abs(gap)) > 0.01
+
+
+@pytest.mark.parametrize("name", ["logit_centered", "beta_binomial"])
+def test_probabilities_of_all_outcomes_add_to_one(name: str) -> None:
+    theta = np.array([[-3.0, 0.2, 40.0], [2.0, -900.0, 1.0]])
+    outcomes = np.stack(np.meshgrid(range(3), [0], range(5), indexing="ij"), -1)
+    design = {"n": np.array([2, 0, 4])}
+    logs = [
+        log_likelihood(models.get(name), {"theta": theta}, design, y)
+        for y in outcomes.reshape(-1, 3)
+    ]
+    np.testing.assert_allclose(np.exp(logs).sum(axis=0), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "top"),
+    [
+        ("logit_centered", {"mu": -1.0, "tau": 0.3}),
+        ("eight_schools_noncentered", {"mu": 5.0, "tau": 2.0}),
+        ("beta_binomial", {"mu": 0.2, "kappa": 0.3}),
+        ("beta_binomial", {"mu": 0.7, "kappa": 90.0}),
+    ],
+)
+def test_the_density_of_effects_integrates_to_one(
+    name: str, top: dict[str, float]
+) -> None:
+    # One group; the density at fixed top-level parameters, without theirs.
+    own = sum(
+        float(CASES[name][k].distribution().logpdf(value)) for k, value in top.items()
+    )
+    grid = np.linspace(-600, 600, 240_001)
+    parameters = {k: np.full(len(grid), value) for k, value in top.items()}
+    logs = log_prior(
+        models.get(name), CASES[name], {**parameters, "theta": grid[:, None]}
+    )
+    assert integrate.simpson(np.exp(logs - own), x=grid) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("theta", "y", "wanted"),
+    [
+        # A certain outcome costs nothing, an impossible one everything.
+        ([math.inf, -math.inf, 1e308], [0, 0, 80], 0.0),
+        ([-math.inf, math.inf, math.inf], [0, 5, 80], 0.0),
+        ([0.0, math.inf, math.inf], [0, 4, 80], -math.inf),
+        ([0.0, -math.inf, -math.inf], [0, 0, 1], -math.inf),
+        ([0.0, -1e308, -1e308], [0, 5, 80], -math.inf),
+        # log p is theta far below 0, and p is one far above.
+        ([0.0, -800.0, -800.0], [0, 1, 2], -2400 + math.log(5 * 3160)),
+        ([0.0, 800.0, 800.0], [0, 4, 79], -1600 + math.log(5 * 80)),
+    ],
+)
+def test_limits_of_the_binomial_likelihood(
+    theta: list[float], y: list[int], wanted: float
+) -> None:
+    for name in ("logit_noncentered", "beta_binomial"):
+        parameters = {"theta": np.array([theta])}
+        value = log_likelihood(models.get(name), parameters, DESIGN, np.array(y))
+        assert value.item() == pytest.approx(wanted, rel=1e-14)
+
+
+def test_a_rare_event_keeps_its_digits_among_many_trials() -> None:
+    # y theta and n log(1 + exp(theta)) are near 4e10 and cancel to -4e-9.
+    theta, n = 40.0, 1_000_000_000
+    parameters = {"theta": np.array([[theta]])}
+    value = log_likelihood(models.get("logit_centered"), parameters, {"n": [n]}, [n])
+    assert value.item() == pytest.approx(-n * math.exp(-theta), rel=1e-12)
+
+
+def test_limits_of_the_normal_likelihood() -> None:
+    model = models.get("eight_schools_centered")
+    theta = np.array([[1e200, 0, 0], [math.inf, 0, 0], [0, -math.inf, 0]])
+    value = log_likelihood(model, {"theta": theta}, DESIGN, np.zeros(3))
+    assert (value == -math.inf).all()
+
+
+INF = math.inf
+
+
+@pytest.mark.parametrize(
+    ("mu", "tau", "theta", "wanted"),
+    [
+        # Groups without variance are a point mass at mu.
+        (0.5, 0.0, [0.5, 0.5], INF),
+        (0.5, 0.0, [0.5, 0.6], -INF),
+        (0.5, 0.0, [0.4, 0.6], -INF),
+        (0.5, 5e-324, [0.5, 0.6], -INF),
+        (0.5, 1e-200, [0.5, 0.6], -INF),
+        (0.5, 1e308, [0.5, 0.6], -INF),
+        (0.5, INF, [0.5, 0.6], -INF),
+        (0.5, INF, [0.5, INF], -INF),
+        (0.5, -1.0, [0.5, 0.6], -INF),
+        (0.5, 1.0, [0.5, -INF], -INF),
+        (INF, 1.0, [INF, INF], -INF),
+        (INF, 0.0, [INF, INF], -INF),
+        (-1e308, 1e-300, [1e308, 1e308], -INF),
+    ],
+)
+def test_limits_of_the_density_of_normal_effects(
+    mu: float, tau: float, theta: list[float], wanted: float
+) -> None:
+    parameters = {"mu": [mu], "tau": [tau], "theta": [theta]}
+    for name in ("logit_centered", "eight_schools_noncentered"):
+        scales = [pr.HalfNormal(2), pr.HalfCauchy(2), pr.HalfStudentT(3, 2)]
+        for scale in [*scales, pr.Exponential(1)]:
+            value = log_prior(
+                models.get(name), {"mu": pr.Normal(0, 2), "tau": scale}, parameters
+            )
+            if scale.code in (4, 5) and tau == 1e308:
+                assert -5000 < value.item() < -1400  # a tail that reaches so far
+            else:
+                assert value.item() == wanted
+
+
+@pytest.mark.parametrize(
+    ("mu", "kappa", "theta"),
+    [
+        (0.0, 3.0, [0.0, 1.0]),
+        (1.0, 3.0, [0.0, 1.0]),
+        (-0.1, 3.0, [0.0, 1.0]),
+        (1.1, 3.0, [0.0, 1.0]),
+        (0.5, 0.0, [0.0, 1.0]),
+        (0.5, -2.0, [0.0, 1.0]),
+        (0.5, INF, [0.0, 1.0]),
+        (0.5, 1e308, [0.0, 1e10]),
+        (0.5, 3.0, [0.0, INF]),
+        (0.5, 3.0, [-INF, INF]),
+        (0.5, 5e-324, [0.0, INF]),
+        (1e-300, 1e-300, [0.0, 1.0]),
+        (0.5, 3.0, [1e308, -1e308]),
+    ],
+)
+def test_limits_of_the_density_of_beta_effects(
+    mu: float, kappa: float, theta: list[float]
+) -> None:
+    parameters = {"mu": [mu], "kappa": [kappa], "theta": [theta]}
+    for prior in (pr.Gamma(0.5, 1), pr.Pareto(0.1, 1.5)):
+        priors = {"mu": pr.Beta(0.5, 0.5), "kappa": prior}
+        value = log_prior(models.get("beta_binomial"), priors, parameters)
+        assert value.item() == -INF
+
+
+def test_beta_effects_where_probabilities_round_to_zero_or_one() -> None:
+    # Far out the density of log-odds falls like exp(alpha theta), exp(-beta theta).
+    theta = np.array([[-900.0], [-901.0], [900.0], [901.0]])
+    parameters = {"mu": np.full(4, 0.2), "kappa": np.full(4, 0.5), "theta": theta}
+    value = log_prior(models.get("beta_binomial"), BETA, parameters)
+    assert value[0] - value[1] == pytest.approx(0.1, rel=1e-9)
+    assert value[2] - value[3] == pytest.approx(0.4, rel=1e-9)
+
+
+def test_unknown_values_stay_unknown() -> None:
+    one, unknown = np.array([0.5]), np.array([[math.nan, 0.0, 0.0]])
+    for name, scale in (("logit_centered", "tau"), ("beta_binomial", "kappa")):
+        parameters = {"mu": one, scale: one, "theta": unknown}
+        assert np.isnan(log_prior(models.get(name), CASES[name], parameters))
+        likelihood = log_likelihood(models.get(name), parameters, DESIGN, [0, 1, 1])
+        assert np.isnan(likelihood)
