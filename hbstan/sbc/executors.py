@@ -230,15 +230,16 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
             remedy="Start one with 'dask scheduler' and workers with 'dask worker "
             "ADDRESS'.",
         ) from err
-    with _silent("distributed", "tornado"), client:
+    with client, _silent("distributed", "tornado", "asyncio"):
         executor: Executor = client.get_executor()
         yield executor, sum(client.ncores().values())
 
 
 @contextmanager
-def _silent(*names: str) -> Iterator[None]:
+def _silent(*families: str) -> Iterator[None]:
     """Keep loggers quiet: what they report, with tracebacks, is an error of ours."""
-    loggers = [logging.getLogger(name) for name in names]
+    names = [n for n in logging.root.manager.loggerDict if n.split(".")[0] in families]
+    loggers = [logging.getLogger(name) for name in (*families, *names)]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)

@@ -16,12 +16,12 @@ from hbstan.types import StanProgram
 
 __all__ = ["without_generated_quantities"]
 
-#: Comments and texts, in which nothing is code; then the block's name.
-_TOKENS = re.compile(
-    r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"|(?P<block>\bgenerated\s+quantities\s*\{)",
-    re.DOTALL,
-)
-_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"", re.DOTALL)
+#: Comments, texts and #include lines: no words in them are code of this file.
+_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"|#[^\n]*", re.DOTALL)
+_QUANTITIES = re.compile(r"\bgenerated\s+quantities\s*\{")
+#: The blocks whose variables are drawn: parameters and transformed parameters.
+_PARAMETERS = re.compile(r"\bparameters\s*\{")
+_WORDS = re.compile(r"\w+|[{}]")
 
 
 def without_generated_quantities(
@@ -43,22 +43,20 @@ def without_generated_quantities(
     -------
     StanProgram
         A program in ``folder``, with the same text up to the block; or ``program``
-        itself if it has no such block of its own, or a name occurs nowhere before.
+        itself if it has no such block of its own, or a name is not seen in its blocks
+        of parameters and transformed parameters.
 
     Raises
     ------
     OSError
-        If the program cannot be written.
+        If the program cannot be read, or the shorter one not written.
     """
     text = program.source()
-    start = _block(text)
-    if start is None:
+    code = _NOT_CODE.sub(lambda skipped: " " * len(skipped[0]), text)
+    block = _QUANTITIES.search(code)
+    if block is None or not set(needed) <= _drawn(code[: block.start()]):
         return program
-    kept = text[:start]
-    words = set(re.findall(r"\w+", _NOT_CODE.sub(" ", kept)))
-    if not set(needed) <= words:
-        return program
-    raw = kept.encode()
+    raw = text[: block.start()].encode()
     path = folder / hashlib.sha256(raw).hexdigest()[:16] / program.file.name
     if not path.is_file():
         write_bytes(path, raw)
@@ -66,9 +64,19 @@ def without_generated_quantities(
     return StanProgram(path, tuple(dict.fromkeys(paths)))
 
 
-def _block(text: str) -> int | None:
-    """Return where the generated quantities block begins, outside comments."""
-    for token in _TOKENS.finditer(text):
-        if token["block"] is not None:
-            return token.start("block")
-    return None
+def _drawn(code: str) -> set[str]:
+    """Return the words of the parameter blocks, except those of inner blocks.
+
+    A generated quantity may share its name with a function's argument or a local
+    variable, but with none of the variables declared here.
+    """
+    words = set()
+    for block in _PARAMETERS.finditer(code):
+        depth = 1
+        for word in _WORDS.finditer(code, block.end()):
+            depth += {"{": 1, "}": -1}.get(word[0], 0)
+            if depth == 0:
+                break
+            if depth == 1:
+                words.add(word[0])
+    return words

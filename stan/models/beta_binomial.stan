@@ -78,7 +78,7 @@ model {
   target += sum(lprior);
   target += beta_logit_lpdf(theta | mu, kappa);
   if (N > 0) {
-    // Without the binomial coefficients: constants, and a quarter of the time.
+    // lp__ lacks the binomial coefficients: constants, a quarter of the time.
     target += binomial_logit_lupmf(y[observed] | n[observed], theta[observed]);
   }
 }

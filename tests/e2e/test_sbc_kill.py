@@ -133,20 +133,17 @@ def test_a_killed_worker_loses_nothing(hbstan: Command, whole: Path) -> None:
     assert_same(out, whole)
 
 
-def test_a_second_run_on_the_same_store_is_kept_out(
-    hbstan: Command, whole: Path
-) -> None:
+def test_a_second_run_on_the_same_store_is_kept_out(hbstan: Command) -> None:
     out = hbstan.folder / "out"
-    run = start(hbstan, "out")
+    run = start(hbstan, "out", "--sims", "100000")
     try:
         until(lambda: len(records(out)) >= 1)
-        second = hbstan(*RUN, "--sims", SIMS, "--out", "out", "--resume", code=2)
+        second = hbstan(*RUN, "--sims", "100000", "--out", "out", "--resume", code=2)
         assert "another process" in second.err
-        assert run.wait(WAIT) in (0, 1)
+        assert run.poll() is None
     finally:
-        if run.poll() is None:
-            os.killpg(run.pid, signal.SIGKILL)
-    assert_same(out, whole)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
 
 
 def test_damaged_and_foreign_records(hbstan: Command, whole: Path) -> None:

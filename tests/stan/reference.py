@@ -146,7 +146,8 @@ def gradient(target: Target, q: Vector, data: Data, step: float = 1e-3) -> Vecto
     return out
 
 
-def _log_choose(n: int, y: int) -> float:
+def log_choose(n: int, y: int) -> float:
+    """Logarithm of the binomial coefficient ``n`` over ``y``."""
     return float(-np.log1p(n) - special.betaln(n - y + 1, y + 1))
 
 
@@ -184,7 +185,7 @@ def binomial_logit_normal(y: int, n: int, mu: float, tau: float) -> float:
         for a, b in pairwise(knots)
     )
     normaliser = np.log(tau) + 0.5 * np.log(2 * np.pi)
-    return float(_log_choose(n, y) + peak + np.log(total) - normaliser)
+    return float(log_choose(n, y) + peak + np.log(total) - normaliser)
 
 
 def logit_normal_moments(mu: float, tau: float) -> tuple[float, float]:

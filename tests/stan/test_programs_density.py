@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import stanli
 from cases import Y, make_data, prior_choices, random_points, scale_name
-from programs import PROGRAMS, altered, build, function
-from reference import ARGUMENTS, PRIORS, TARGETS, gradient
+from programs import FUNCTIONS, PROGRAMS, altered, build, function
+from reference import ARGUMENTS, PRIORS, TARGETS, gradient, kappa_minimum, log_choose
 from scipy import integrate, special
 
-from hbstan.priors import FAMILIES
+from hbstan import models
+from hbstan.priors import FAMILIES, Prior
+from hbstan.sbc.outputs import without_generated_quantities
+from hbstan.simulate import log_likelihood, log_prior
 
 
 def assert_agrees(
@@ -177,6 +180,81 @@ def test_wrong_program_is_caught(fault: str, tmp_path: Path) -> None:
     data = make_data(name)
     with pytest.raises(AssertionError):
         assert_agrees(build(name, data, root), name, data, random_points(50, seed=7))
+
+
+# --- the simulators' densities
+
+
+def prior_of(data: dict[str, Any], parameter: str) -> Prior:
+    cls = next(c for c in FAMILIES.values() if c.code == data[f"prior_{parameter}"])
+    return cls(*data[f"prior_{parameter}_args"][: len(fields(cls))])
+
+
+def simulators_target(name: str, q: np.ndarray, data: dict[str, Any]) -> np.ndarray:
+    """The target at unconstrained points, shape (size, 2 + J), by hbstan.simulate."""
+    model, scale = models.get(name), scale_name(name)
+    mu, second, group = q[:, 0], np.exp(q[:, 1]), q[:, 2:]
+    jacobian = q[:, 1].copy()
+    if name == "beta_binomial":
+        mu, second = special.expit(mu), second + kappa_minimum(data)
+        jacobian += np.log(mu * (1 - mu))
+    if name.endswith("noncentered"):
+        group = mu[:, None] + second[:, None] * group
+        jacobian += group.shape[1] * np.log(second)
+    parameters = {"mu": mu, scale: second, "theta": group}
+    priors = {k: prior_of(data, k) for k in ("mu", scale)}
+    y = np.asarray(data["y"])
+    total = log_prior(model, priors, parameters) + jacobian
+    total += log_likelihood(model, parameters, data, y)
+    if model.kind == "binomial":
+        total -= sum(map(log_choose, data["n"], y))
+    return total
+
+
+def gap_to_simulators(model: stanli.Model, name: str, data: dict[str, Any]) -> float:
+    """Largest relative difference of a program's target from the simulator's."""
+    points = random_points(50, seed=11)
+    values = np.array([model.log_prob_grad(q)[0] for q in points])
+    wanted = simulators_target(name, points, data)
+    return float(np.max(np.abs(values - wanted) / np.maximum(1.0, np.abs(wanted))))
+
+
+@pytest.mark.parametrize(("name", "mu", "scale"), CASES)
+def test_target_matches_the_simulators_densities(
+    name: str, mu: int, scale: int
+) -> None:
+    data = make_data(name, mu, scale, holdout=[0] * 6)
+    assert gap_to_simulators(build(name, data), name, data) < 1e-10
+
+
+@pytest.mark.parametrize("fault", [f for f in WRONG if f != "mask ignored"])
+def test_wrong_program_differs_from_the_simulators(fault: str, tmp_path: Path) -> None:
+    name, file, old, new = WRONG[fault]
+    root = altered(tmp_path / "stan", file, old, new)
+    data = make_data(name, holdout=[0] * 6)
+    assert gap_to_simulators(build(name, data, root), name, data) > 1e-3
+
+
+# --- without generated quantities
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_target_is_the_same_without_generated_quantities(
+    name: str, tmp_path: Path
+) -> None:
+    data = make_data(name)
+    whole = models.get(name).program
+    needed = ["mu", scale_name(name), "theta", "lprior"]
+    lean = without_generated_quantities(whole, needed, tmp_path)
+    assert lean.file.parent.parent == tmp_path
+    short = stanli.Model(
+        stan_file=str(lean.file), data=data, include_paths=[str(FUNCTIONS)]
+    )
+    for q in random_points(5, seed=2):
+        value, slope = short.log_prob_grad(q)
+        wanted, wanted_slope = build(name, data).log_prob_grad(q)
+        assert value == wanted
+        np.testing.assert_array_equal(slope, wanted_slope)
 
 
 # --- the mask

@@ -135,6 +135,7 @@ def test_errors_know_their_exit_codes() -> None:
         "SamplingError",
         "CompileError",
         "ToolchainError",
+        "WorkerError",
     }
     assert {name for name, code in codes.items() if code == 3} == engine
     assert set(codes.values()) == {2, 3}
