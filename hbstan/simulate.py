@@ -332,7 +332,7 @@ def _beta_log_effects(top: Draws, theta: NDArray[Any]) -> NDArray[Any]:
     mu, kappa = top["mu"], top["kappa"]
     alpha, beta = mu * kappa, (1.0 - mu) * kappa
     # A product that underflows counts as 0, at which the density vanishes.
-    inside = (alpha > 0) & (beta > 0) & (kappa > 0) & (kappa < np.inf)
+    inside = (alpha > 0) & (beta > 0) & (kappa < np.inf)
     alpha, beta = np.where(inside, alpha, 1.0), np.where(inside, beta, 1.0)
     event, other = _costs(theta)
     with np.errstate(over="ignore"):

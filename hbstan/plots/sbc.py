@@ -119,7 +119,7 @@ def sbc_ranks(result: SBCResult, quantities: Sequence[str] | None = None) -> Fig
         _bars(axes, counts, edges, outside)
         axes.stairs(n * share, edges, baseline=None, color=MUTED, label="expected")
         axes.set_xlim(edges[0], edges[-1])
-        axes.set_ylim(0, max(1.25 * limits[0][1].max(), 1.05 * counts.max()))
+        axes.set_ylim(0, max(1.25 * np.max(limits[0][1]), 1.05 * counts.max()))
         axes.grid(visible=False)
     _legend(figure, panels)
     return figure

@@ -263,7 +263,7 @@ def _direction(ranks: NDArray[Any], max_rank: int) -> str:
     import numpy as np
     from scipy.special import ndtri
 
-    possible = ndtri((np.arange(max_rank + 1) + 0.5) / (max_rank + 1))
+    possible = np.asarray(ndtri((np.arange(max_rank + 1) + 0.5) / (max_rank + 1)))
     scores = possible[ranks]
     second, fourth = float(np.mean(possible**2)), float(np.mean(possible**4))
     root = math.sqrt(len(ranks))

@@ -165,7 +165,8 @@ def _normal_cells(max_rank: int, move: Callable[[Floats], Floats]) -> Floats:
     import numpy as np
     from scipy.special import ndtr, ndtri
 
-    edges = np.concatenate([[-np.inf], move(ndtri(points(max_rank))), [np.inf]])
+    inner: Floats = np.asarray(ndtri(points(max_rank)))
+    edges = np.concatenate([[-np.inf], move(inner), [np.inf]])
     # Differences of the smaller tail keep their digits above the median, too.
     cells: Floats = np.where(
         edges[:-1] < 0, np.diff(ndtr(edges)), -np.diff(ndtr(-edges))

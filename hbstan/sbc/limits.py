@@ -157,4 +157,6 @@ def worst(dataset: xr.Dataset) -> tuple[NDArray[Any], NDArray[Any]]:
 
     ess = np.fmin(dataset["ess_bulk"].values, dataset["ess_tail"].values)
     # fmax and fmin pass over NaN, and return it without a warning if all are NaN.
-    return np.fmax.reduce(dataset["rhat"].values, axis=1), np.fmin.reduce(ess, axis=1)
+    largest: Any = np.fmax
+    smallest: Any = np.fmin
+    return largest.reduce(dataset["rhat"].values, axis=1), smallest.reduce(ess, axis=1)

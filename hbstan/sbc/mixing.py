@@ -142,7 +142,9 @@ def _normal_scores(x: Floats) -> Floats:
     ordered = flat[rows, order]
     same = ordered[:, 1:] == ordered[:, :-1]
     # Average ranks are 1, 1.5, 2, ... n: so few that all their scores are at hand.
-    table = ndtri((np.arange(2, 2 * size + 1) / 2 - 0.375) / (size + 0.25))
+    table: Floats = np.asarray(
+        ndtri((np.arange(2, 2 * size + 1) / 2 - 0.375) / (size + 0.25))
+    )
     by_place = np.tile(table[::2], (count, 1))
     tied = np.flatnonzero(same.any(axis=1))
     by_place[tied] = table[_twice_places(same[tied])]

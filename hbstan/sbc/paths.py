@@ -161,7 +161,7 @@ def _kernel_function(
     spread = _TAIL_SDS * np.sqrt(means) + _TAIL_COUNTS
     least = np.maximum(np.floor(means - spread), 0).astype(int).tolist()
     most = np.minimum(np.ceil(means + spread), n_sims).astype(int).tolist()
-    same = bool(np.ptp(means) <= 1e-12 * means.max())
+    same = bool(np.ptp(means) <= 1e-12 * np.max(means))
     shared = pmf(float(means[0]), least[0], most[0]) if same else np.empty(0)
 
     def kernel(step: int, first: int, last: int) -> tuple[int, Floats]:

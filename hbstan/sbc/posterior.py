@@ -110,7 +110,9 @@ class PosteriorGenerator:
 
         model, sizes = models.get(self.model), self._sizes
         theta = np.asarray(drawn["theta"])[None]
-        y_new = draw_data(model, {"theta": theta, "p": expit(theta)}, self.data, rng)[0]
+        y_new = draw_data(
+            model, {"theta": theta, "p": np.asarray(expit(theta))}, self.data, rng
+        )[0]
         y, size = np.asarray(self.data["y"]), np.asarray(self.data[sizes])
         if sizes == "n":
             return drawn, {"n": 2 * size, "y": y + y_new}
