@@ -96,14 +96,51 @@ def mixing(draws: NDArray[Any]) -> Mixing:
         return Mixing(nothing, nothing.copy(), nothing.copy())
     unknown = np.isnan(x).any(axis=(1, 2))
     halves = _split(x)
-    scores = _normal_scores(halves)
-    tails = [_split(below) for below in _below_quantiles(x)]
+    order = _Order.of(halves)
+    scores = _normal_scores(halves, order)
+    # Halves of an even length are all the draws there are.
+    values = order.values if length % 2 == 0 else np.sort(x.reshape(count, -1), axis=1)
+    tails = [_split(below) for below in _below_quantiles(x, values)]
     # One after the other: larger arrays leave the cache, and cost page faults.
     ess = [_ess(series) for series in (scores, *tails)]
-    rhat = _single_rhat(halves, scores) if chains == 1 else _rhat(halves, scores)
+    if chains == 1:
+        rhat = _single_rhat(halves, scores, order)
+    else:
+        rhat = _rhat(halves, scores, order)
     for values in (rhat, *ess):
         values[unknown] = np.nan
     return Mixing(rhat, ess[0], np.minimum(ess[1], ess[2]))
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Places of the sorted values of each quantity, chains in a row, and the values.
+
+    Sorting takes longer than what follows from it: scores, quantiles and medians.
+    """
+
+    places: NDArray[np.intp]
+    values: Floats
+
+    @classmethod
+    def of(cls, x: Floats) -> _Order:
+        """Sort ``x`` of shape ``(quantity, chain, draw)``."""
+        import numpy as np
+
+        flat = x.reshape(x.shape[0], -1)
+        places = np.argsort(flat, axis=1)
+        rows = np.arange(flat.shape[0])[:, None]
+        return cls(places, flat[rows, places])
+
+    def medians(self) -> Floats:
+        """Return the median of each quantity; NaN between two infinities."""
+        import numpy as np
+
+        size = self.values.shape[1]
+        low, high = self.values[:, (size - 1) // 2], self.values[:, size // 2]
+        with np.errstate(invalid="ignore", over="ignore"):
+            middle: Floats = np.where(low == high, low, low / 2 + high / 2)
+        return middle
 
 
 def _split(x: Floats) -> Floats:
@@ -114,19 +151,18 @@ def _split(x: Floats) -> Floats:
     return np.concatenate([x[:, :, :half], x[:, :, -half:]], axis=1)
 
 
-def _below_quantiles(x: Floats) -> list[Floats]:
-    """Return, for each tail, 1 for draws up to its quantile and 0 for the others."""
-    import numpy as np
+def _below_quantiles(x: Floats, values: Floats) -> list[Floats]:
+    """Return, for each tail, 1 for draws up to its quantile and 0 for the others.
 
-    flat = x.reshape(x.shape[0], -1)
+    ``values`` are those of ``x``, sorted.
+    """
     # The quantile interpolates from this order statistic towards the next one, and
     # no draw lies between.
-    places = [(flat.shape[1] - 1) * tail // 20 for tail in _TAILS]
-    ordered = np.partition(flat, places, axis=1)
-    return [(x <= ordered[:, at, None, None]).astype(float) for at in places]
+    places = [(values.shape[1] - 1) * tail // 20 for tail in _TAILS]
+    return [(x <= values[:, at, None, None]).astype(float) for at in places]
 
 
-def _normal_scores(x: Floats) -> Floats:
+def _normal_scores(x: Floats, order: _Order) -> Floats:
     """Replace values by the normal scores of their ranks over all chains.
 
     Ties share their average rank r of n; the score is the normal quantile of
@@ -135,11 +171,8 @@ def _normal_scores(x: Floats) -> Floats:
     import numpy as np
     from scipy.special import ndtri
 
-    flat = x.reshape(x.shape[0], -1)
-    count, size = flat.shape
-    order = np.argsort(flat, axis=1)
-    rows = np.arange(count)[:, None]
-    ordered = flat[rows, order]
+    ordered = order.values
+    count, size = ordered.shape
     same = ordered[:, 1:] == ordered[:, :-1]
     # Average ranks are 1, 1.5, 2, ... n: so few that all their scores are at hand.
     table: Floats = np.asarray(
@@ -148,8 +181,8 @@ def _normal_scores(x: Floats) -> Floats:
     by_place = np.tile(table[::2], (count, 1))
     tied = np.flatnonzero(same.any(axis=1))
     by_place[tied] = table[_twice_places(same[tied])]
-    scores = np.empty_like(flat)
-    scores[rows, order] = by_place
+    scores = np.empty_like(ordered)
+    scores[np.arange(count)[:, None], order.places] = by_place
     return scores.reshape(x.shape)
 
 
@@ -172,7 +205,7 @@ def _twice_places(same: NDArray[np.bool_]) -> NDArray[np.intp]:
     return twice
 
 
-def _single_rhat(halves: Floats, scores: Floats) -> Floats:
+def _single_rhat(halves: Floats, scores: Floats, order: _Order) -> Floats:
     """Return R-hat with the halves of a single chain as two chains."""
     import numpy as np
 
@@ -181,22 +214,25 @@ def _single_rhat(halves: Floats, scores: Floats) -> Floats:
         return np.full(halves.shape[0], np.nan)
     quarters = _split(halves)
     # Quarters of an even half are the same draws, with the same ranks.
-    same = length % 2 == 0
-    return _rhat(quarters, _split(scores) if same else _normal_scores(quarters))
+    if length % 2 == 0:
+        return _rhat(quarters, _split(scores), order)
+    order = _Order.of(quarters)
+    return _rhat(quarters, _normal_scores(quarters, order), order)
 
 
-def _rhat(x: Floats, scores: Floats) -> Floats:
+def _rhat(x: Floats, scores: Floats, order: _Order) -> Floats:
     """Return the larger of bulk and folded R-hat of chains that are split already."""
     import numpy as np
 
-    centre = np.median(x.reshape(x.shape[0], -1), axis=1)[:, None, None]
+    centre = order.medians()[:, None, None]
     # Distances from an infinite median are not numbers: no folded R-hat.
     centre_there = np.isfinite(centre)
     with np.errstate(over="ignore"):
         folded = np.abs(
             np.where(centre_there, x, 0) - np.where(centre_there, centre, 0)
         )
-    bulk, tail = _variance_ratio(scores), _variance_ratio(_normal_scores(folded))
+    tail_scores = _normal_scores(folded, _Order.of(folded))
+    bulk, tail = _variance_ratio(scores), _variance_ratio(tail_scores)
     # Of two values, too, the distances from the median may be all the same.
     return np.where(tail > bulk, tail, bulk)
 

@@ -45,6 +45,12 @@ REPLICATES = ("groups", "trials")
 #: Child of the run's seed sequence that the fit at hand takes; simulations have the
 #: numbers below it.
 _FIT_CHILD = 2**31
+#: Draws of the fit at hand for each simulation, and the fewest. The mean of its draws is
+#: off by the Monte Carlo error, by which all simulations are off together: the fit
+#: must be far longer than the run, or a long run finds out the fit, not the program.
+_DRAWS_PER_SIMULATION = 40
+_FEWEST_DRAWS = 4000
+_CHAINS = 4
 #: Checks of the fit at hand without which its draws are not its posterior.
 _NEEDED = ("draws", "rhat", "ess_bulk")
 
@@ -160,9 +166,10 @@ def posterior_sbc(
 ) -> SBCResult:
     """Calibrate a catalogue model, or an edited copy of one, around data at hand.
 
-    Fit the data with four chains of 1000 draws; in each simulation take one of these
-    draws, replicate the data given it, append the replicates, refit, and rank the
-    draw among the new posterior's draws.
+    Fit the data with four chains and 40 draws for each simulation to come (4000 at
+    least); in each simulation take one of these draws at random, replicate the data
+    given it, append the replicates, refit, and rank the draw among the new
+    posterior's draws.
 
     Parameters
     ----------
@@ -235,6 +242,8 @@ def _around(
         priors={name: choice.prior for name, choice in prior.priors.items()},
         predictive=False,
         seed=int(child.generate_state(1)[0]),
+        chains=_CHAINS,
+        iter_sampling=_draws_at_hand(options.n_sims) // _CHAINS,
         adapt_delta=options.sampler["adapt_delta"],
         max_treedepth=options.sampler["max_treedepth"],
         metric=options.sampler["metric"],
@@ -257,6 +266,11 @@ def _around(
         design=f"{prior.design}; as many {replicate} replicated",
         kind="posterior",
     )
+
+
+def _draws_at_hand(n_sims: int) -> int:
+    """Return how many draws of the fit at hand a run of ``n_sims`` asks for."""
+    return max(_FEWEST_DRAWS, _DRAWS_PER_SIMULATION * n_sims)
 
 
 def _require_converged(at_hand: Fit) -> None:

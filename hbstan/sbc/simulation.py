@@ -143,8 +143,9 @@ class Simulator:
         values = self._simulated_values(drawn)
         shape = next(iter(draws.values())).shape[:2]
         columns = [d.reshape(*shape, -1) for d in draws.values()]
+        stacked = _stacked(drawn.parameters, draws)
         extra = [
-            self._evaluate(name, drawn, draws, shape)
+            self._evaluate(name, drawn, stacked, shape)
             for name in self._problem.quantities
         ]
         matrix = np.concatenate([*columns, *(d[:, :, None] for _, d in extra)], axis=2)
@@ -183,27 +184,23 @@ class Simulator:
         self,
         name: str,
         drawn: _Drawn,
-        draws: Mapping[str, NDArray[Any]],
+        stacked: Mapping[str, NDArray[Any]],
         shape: tuple[int, ...],
     ) -> tuple[float, NDArray[Any]]:
         """Evaluate a test quantity at the simulated values and at the draws."""
         import numpy as np
 
         function = self._problem.quantities[name]
-        one = {k: np.asarray(v, dtype=float)[None] for k, v in drawn.parameters.items()}
-        many = {k: d.reshape(-1, *d.shape[2:]) for k, d in draws.items()}
-        results = []
-        for parameters, size in ((one, 1), (many, math.prod(shape))):
-            out = np.asarray(function(parameters, drawn.data), dtype=float)
-            if out.shape != (size,):
-                raise ModelError(
-                    f"the test quantity {name!r} returned an array of shape "
-                    f"{out.shape} for {size} draw{'s' if size > 1 else ''}, but must "
-                    f"return one number per draw: shape ({size},).",
-                    remedy="Its parameters come with a leading dimension of draws.",
-                )
-            results.append(out)
-        return float(results[0][0]), results[1].reshape(shape)
+        size = math.prod(shape)
+        out = np.asarray(function(stacked, drawn.data), dtype=float)
+        if out.shape != (size + 1,):
+            raise ModelError(
+                f"the test quantity {name!r} returned an array of shape {out.shape} "
+                f"for {size + 1} values of the parameters, but must return one number "
+                f"for each: shape ({size + 1},).",
+                remedy="Its parameters come with a leading dimension of draws.",
+            )
+        return float(out[0]), out[1:].reshape(shape)
 
 
 def labels_of(problem: Problem, parameters: Mapping[str, Any]) -> list[str]:
@@ -265,6 +262,21 @@ def _posterior(
             )
         draws[key] = np.asarray(raw.variables[key], dtype=float)
     return draws
+
+
+def _stacked(
+    parameters: Mapping[str, Any], draws: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Return simulated values with all draws behind them, ``(1 + draws, *shape)``.
+
+    A test quantity is so called once: what surrounds it takes longer than itself.
+    """
+    import numpy as np
+
+    return {
+        k: np.concatenate([np.asarray(parameters[k])[None], d.reshape(-1, *d.shape[2:])])
+        for k, d in draws.items()
+    }
 
 
 def _require_numbers(
