@@ -45,8 +45,8 @@ REPLICATES = ("groups", "trials")
 #: Child of the run's seed sequence that the fit at hand takes; simulations have the
 #: numbers below it.
 _FIT_CHILD = 2**31
-#: Draws of the fit at hand for each simulation, and the fewest. The mean of its draws is
-#: off by the Monte Carlo error, by which all simulations are off together: the fit
+#: Draws of the fit at hand for each simulation, and the fewest. The mean of its draws
+#: is off by the Monte Carlo error, by which all simulations are off together: the fit
 #: must be far longer than the run, or a long run finds out the fit, not the program.
 _DRAWS_PER_SIMULATION = 40
 _FEWEST_DRAWS = 4000

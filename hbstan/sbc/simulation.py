@@ -274,8 +274,10 @@ def _stacked(
     import numpy as np
 
     return {
-        k: np.concatenate([np.asarray(parameters[k])[None], d.reshape(-1, *d.shape[2:])])
-        for k, d in draws.items()
+        name: np.concatenate(
+            [np.asarray(parameters[name])[None], values.reshape(-1, *values.shape[2:])]
+        )
+        for name, values in draws.items()
     }
 
 
