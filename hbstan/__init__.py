@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hbstan.diagnostics import Thresholds, diagnose
     from hbstan.errors import HbstanError
     from hbstan.fit import Fit, fit
+    from hbstan.loo import LooResult, kfold, loo
     from hbstan.priors import (
         Beta,
         Exponential,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         Pareto,
         StudentT,
     )
+    from hbstan.refit import Change, refit
     from hbstan.results import Check, Checks, Outcome
     from hbstan.sbc import SBCResult, posterior_sbc, sbc
     from hbstan.toolchain import install_cmdstan
@@ -64,6 +66,7 @@ _MODULES = (
 )
 _NAMES = {
     "Beta": "priors",
+    "Change": "refit",
     "Check": "results",
     "Checks": "results",
     "Exponential": "priors",
@@ -73,6 +76,7 @@ _NAMES = {
     "HalfNormal": "priors",
     "HalfStudentT": "priors",
     "HbstanError": "errors",
+    "LooResult": "loo",
     "Normal": "priors",
     "Outcome": "results",
     "Pareto": "priors",
@@ -83,12 +87,16 @@ _NAMES = {
     "diagnose": "diagnostics",
     "fit": "fit",
     "install_cmdstan": "toolchain",
+    "kfold": "loo",
+    "loo": "loo",
     "posterior_sbc": "sbc",
+    "refit": "refit",
     "sbc": "sbc",
 }
 
 __all__ = [
     "Beta",
+    "Change",
     "Check",
     "Checks",
     "Exponential",
@@ -98,6 +106,7 @@ __all__ = [
     "HalfNormal",
     "HalfStudentT",
     "HbstanError",
+    "LooResult",
     "Normal",
     "Outcome",
     "Pareto",
@@ -113,10 +122,13 @@ __all__ = [
     "errors",
     "fit",
     "install_cmdstan",
+    "kfold",
+    "loo",
     "models",
     "plots",
     "posterior_sbc",
     "priors",
+    "refit",
     "sbc",
     "simulate",
     "toolchain",

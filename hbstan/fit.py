@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hbstan.results import Checks
     from hbstan.types import Backend
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "fit", "fit_plan", "program_hash"]
 
 #: Version of the attributes that a saved fit carries.
 _FORMAT = 1
@@ -336,7 +336,36 @@ save_warmup, metric, step_size, inits, parallel_chains
         parallel_chains=parallel_chains,
     )
     decided = plan(model, data, priors, holdout, predictive)
-    engine = choose(backend)
+    return fit_plan(decided, settings, choose(backend), progress=progress)
+
+
+def fit_plan(
+    decided: Plan,
+    settings: SamplerSettings,
+    engine: Backend,
+    *,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit what has been decided.
+
+    Parameters
+    ----------
+    decided : Plan
+        Program, data, labels and priors.
+    settings : SamplerSettings
+    engine : Backend
+    progress : Progress, optional
+        Called as ``progress(step, done, total)``.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    HbstanError
+        What the engine raises.
+    """
     started = time.time()
     raw = engine.sample(decided.program, decided.stan, settings, progress=progress)
     attrs = _attributes(decided, settings, engine, raw, started)
@@ -370,10 +399,15 @@ def _attributes(
         }
         for name, choice in decided.priors.items()
     }
+    in_catalogue = decided.name in models.names() and (
+        decided.program.file == models.get(decided.name).program.file
+    )
     values = {
         "format": _FORMAT,
         "model": decided.name,
         "program_hash": program_hash(decided.program),
+        # Where to find a program that is not the catalogue's, to fit it again.
+        "program_file": "" if in_catalogue else str(decided.program.file),
         "like": decided.like,
         "data_name": decided.data_name,
         "data_hash": decided.data_hash,

@@ -24,7 +24,9 @@ __all__ = [
     "Backend",
     "GeneratesQuantities",
     "Inits",
+    "LogDensities",
     "LogDensity",
+    "LogDensityFunction",
     "Progress",
     "RawDraws",
     "RepeatedSampler",
@@ -277,6 +279,28 @@ class LogDensity(Protocol):
         normalising constants that the program keeps; the gradient is with respect
         to the unconstrained parameters, in the order of their declaration.
         """
+
+
+class LogDensityFunction(Protocol):
+    """The log density of a program with its data, at many unconstrained points."""
+
+    def unconstrain(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return the unconstrained point of constrained parameter values."""
+
+    def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return log densities, Jacobian included, of points ``(..., parameter)``.
+
+        The density lacks the terms that the program drops, and is ``-inf`` where it
+        cannot be evaluated.
+        """
+
+
+@runtime_checkable
+class LogDensities(Protocol):
+    """A backend that evaluates the log density at many points, cheaply."""
+
+    def densities(self, program: StanProgram, data: StanData) -> LogDensityFunction:
+        """Return the log density as a function of unconstrained parameters."""
 
 
 @runtime_checkable

@@ -14,12 +14,14 @@ import time
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends.console import iterations_as_progress
 from hbstan.backends.inits import plain_inits
 from hbstan.backends.stan_data import in_plain_words, plain_data
+from hbstan.backends.stanli_density import Densities
 from hbstan.errors import (
     CompileError,
     DataError,
@@ -33,6 +35,8 @@ from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProg
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from hbstan.types import LogDensityFunction
 
 __all__ = ["StanliBackend"]
 
@@ -139,6 +143,18 @@ class StanliBackend:
                 f"{program.name}: no log density at this point: {err}", console=str(err)
             ) from err
         return float(value), gradient
+
+    def densities(self, program: StanProgram, data: StanData) -> LogDensityFunction:
+        """Return the log density as a function; see :class:`hbstan.types.LogDensities`.
+
+        Raises
+        ------
+        CompileError, DataError
+            If the program or its data are refused.
+        """
+        with _warnings_kept([]):  # of outputs, which the density does not need
+            model = self._model(program, data, seed=1)
+        return Densities(model, partial(_unconstrained, model))
 
     def _model(self, program: StanProgram, data: StanData, seed: int) -> Any:
         values = plain_data(program.name, data)

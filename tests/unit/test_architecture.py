@@ -29,7 +29,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("convert", "plan"),
     ("diagnostics",),
     ("fit",),
-    ("predictive", "loo", "compare", "sensitivity", "pooling", "sbc"),
+    ("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),
     ("plots",),
     ("workflow", "doctor"),
     ("report",),
