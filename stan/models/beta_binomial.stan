@@ -71,8 +71,9 @@ parameters {
 transformed parameters {
   vector<lower=0, upper=1>[J] p = inv_logit(theta);
   // Log prior densities of the top-level parameters, for power-scaling.
-  vector[2] lprior = [prior_lpdf(mu | prior_mu, prior_mu_args),
-                      prior_lpdf(kappa | prior_kappa, prior_kappa_args)]';
+  vector[2] lprior;
+  lprior[1] = prior_lpdf(mu | prior_mu, prior_mu_args);
+  lprior[2] = prior_lpdf(kappa | prior_kappa, prior_kappa_args);
 }
 model {
   target += sum(lprior);

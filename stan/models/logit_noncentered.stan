@@ -64,8 +64,9 @@ parameters {
 transformed parameters {
   vector[J] theta = mu + tau * z;
   // Log prior densities of the top-level parameters, for power-scaling.
-  vector[2] lprior = [prior_lpdf(mu | prior_mu, prior_mu_args),
-                      prior_lpdf(tau | prior_tau, prior_tau_args)]';
+  vector[2] lprior;
+  lprior[1] = prior_lpdf(mu | prior_mu, prior_mu_args);
+  lprior[2] = prior_lpdf(tau | prior_tau, prior_tau_args);
 }
 model {
   target += sum(lprior);
