@@ -10,6 +10,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hbstan.plots.fit import forest, ranks, trace
+from hbstan.plots.pooling import (
+    exceedance,
+    heterogeneity,
+    rank_probabilities,
+    shrinkage,
+)
+from hbstan.plots.predictive import (
+    loo_pit,
+    predictive_intervals,
+    predictive_statistics,
+    prior_predictive,
+    residuals,
+)
 from hbstan.plots.sbc import sbc_coverage, sbc_ecdf, sbc_ranks
 from hbstan.plots.sbc_posterior import sbc_contraction, sbc_recovery
 from hbstan.plots.sbc_trouble import sbc_failures
@@ -21,14 +34,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SBC_FIGURES",
+    "exceedance",
     "forest",
+    "heterogeneity",
+    "loo_pit",
+    "predictive_intervals",
+    "predictive_statistics",
+    "prior_predictive",
+    "rank_probabilities",
     "ranks",
+    "residuals",
     "sbc_contraction",
     "sbc_coverage",
     "sbc_ecdf",
     "sbc_failures",
     "sbc_ranks",
     "sbc_recovery",
+    "shrinkage",
     "trace",
 ]
 

@@ -53,7 +53,7 @@ VOICES = frozenset({"report", "cli", "__main__"})
 HEAVY = ENGINES | {
     *("numpy", "pandas", "scipy", "xarray", "matplotlib", "pyarrow", "h5py"),
     *("arviz", "arviz_base", "arviz_stats", "arviz_plots", "h5netcdf"),
-    *("rich", "typer", "jinja2"),
+    *("rich", "typer", "jinja2", "pymare", "sympy"),
 }
 #: What may be imported with the module all the same: the command line's own tools.
 LIGHT_FOR: Mapping[str, frozenset[str]] = {

@@ -1,0 +1,23 @@
+"""Predictive checks: what a model expects of the data, before and after it saw them."""
+
+from __future__ import annotations
+
+from hbstan.predictive.accuracy import accuracy
+from hbstan.predictive.newdata import Prediction, predict
+from hbstan.predictive.pit import LooPit, loo_pit
+from hbstan.predictive.posterior import PredictiveCheck, posterior_predictive
+from hbstan.predictive.prior import PriorPredictive, prior_predictive
+from hbstan.predictive.residuals import residuals
+
+__all__ = [
+    "LooPit",
+    "Prediction",
+    "PredictiveCheck",
+    "PriorPredictive",
+    "accuracy",
+    "loo_pit",
+    "posterior_predictive",
+    "predict",
+    "prior_predictive",
+    "residuals",
+]
