@@ -29,11 +29,23 @@ if TYPE_CHECKING:
         simulate,
         toolchain,
     )
+    from hbstan.compare import Comparison, average, compare
     from hbstan.compile import compile
     from hbstan.diagnostics import Thresholds, diagnose
     from hbstan.errors import HbstanError
     from hbstan.fit import Fit, fit
     from hbstan.loo import LooResult, kfold, loo
+    from hbstan.pooling import exceedance, group_ranks, heterogeneity, shrinkage
+    from hbstan.predictive import (
+        PredictiveCheck,
+        PriorPredictive,
+        accuracy,
+        loo_pit,
+        posterior_predictive,
+        predict,
+        prior_predictive,
+        residuals,
+    )
     from hbstan.priors import (
         Beta,
         Exponential,
@@ -48,6 +60,7 @@ if TYPE_CHECKING:
     from hbstan.refit import Change, refit
     from hbstan.results import Check, Checks, Outcome
     from hbstan.sbc import SBCResult, posterior_sbc, sbc
+    from hbstan.sensitivity import influence, power_scaling, swap_priors
     from hbstan.toolchain import install_cmdstan
 
 __version__ = "0.1.0"
@@ -69,6 +82,7 @@ _NAMES = {
     "Change": "refit",
     "Check": "results",
     "Checks": "results",
+    "Comparison": "compare",
     "Exponential": "priors",
     "Fit": "fit",
     "Gamma": "priors",
@@ -80,18 +94,35 @@ _NAMES = {
     "Normal": "priors",
     "Outcome": "results",
     "Pareto": "priors",
+    "PredictiveCheck": "predictive",
+    "PriorPredictive": "predictive",
     "SBCResult": "sbc",
     "StudentT": "priors",
     "Thresholds": "diagnostics",
+    "accuracy": "predictive",
+    "average": "compare",
+    "compare": "compare",
     "compile": "compile",
     "diagnose": "diagnostics",
+    "exceedance": "pooling",
     "fit": "fit",
+    "group_ranks": "pooling",
+    "heterogeneity": "pooling",
+    "influence": "sensitivity",
     "install_cmdstan": "toolchain",
     "kfold": "loo",
     "loo": "loo",
+    "loo_pit": "predictive",
+    "posterior_predictive": "predictive",
     "posterior_sbc": "sbc",
+    "power_scaling": "sensitivity",
+    "predict": "predictive",
+    "prior_predictive": "predictive",
     "refit": "refit",
+    "residuals": "predictive",
     "sbc": "sbc",
+    "shrinkage": "pooling",
+    "swap_priors": "sensitivity",
 }
 
 __all__ = [
@@ -99,6 +130,7 @@ __all__ = [
     "Change",
     "Check",
     "Checks",
+    "Comparison",
     "Exponential",
     "Fit",
     "Gamma",
@@ -110,27 +142,44 @@ __all__ = [
     "Normal",
     "Outcome",
     "Pareto",
+    "PredictiveCheck",
+    "PriorPredictive",
     "SBCResult",
     "StudentT",
     "Thresholds",
+    "accuracy",
+    "average",
     "backends",
+    "compare",
     "compile",
     "data",
     "datasets",
     "diagnose",
     "diagnostics",
     "errors",
+    "exceedance",
     "fit",
+    "group_ranks",
+    "heterogeneity",
+    "influence",
     "install_cmdstan",
     "kfold",
     "loo",
+    "loo_pit",
     "models",
     "plots",
+    "posterior_predictive",
     "posterior_sbc",
+    "power_scaling",
+    "predict",
+    "prior_predictive",
     "priors",
     "refit",
+    "residuals",
     "sbc",
+    "shrinkage",
     "simulate",
+    "swap_priors",
     "toolchain",
 ]
 

@@ -39,6 +39,7 @@ __all__ = [
     "Refit",
     "dataset_of",
     "expected_seconds",
+    "fault_of",
     "held_out",
     "planned",
     "refit",
@@ -109,15 +110,17 @@ class Refit:
         Divergences and the energy alone make a refit doubtful, not useless: they are
         in :attr:`checks`. Draws, R-hat and effective sample sizes are required.
         """
-        checks = self.checks
-        if checks is None:
-            return self.error
-        bad = [c for c in checks if c.name in _REQUIRED and not c.passed]
-        return "; ".join(f"{c.label}: {c.detail}" for c in bad)
+        return self.error if self.checks is None else fault_of(self.checks)
 
 
 #: Diagnostics without which a refit's draws are not its posterior.
 _REQUIRED = ("draws", "rhat", "ess_bulk", "ess_tail")
+
+
+def fault_of(checks: Checks) -> str:
+    """Return why draws cannot be used, in words; empty if they can."""
+    bad = [c for c in checks if c.name in _REQUIRED and not c.passed]
+    return "; ".join(f"{c.label}: {c.detail}" for c in bad)
 
 
 def refit(

@@ -10,7 +10,8 @@ import typer
 
 from hbstan.cli.calibrating import sbc
 from hbstan.cli.codes import ENGINE_FAILED
-from hbstan.cli.fitting import check, fit
+from hbstan.cli.criticising import check, compare
+from hbstan.cli.fitting import fit
 from hbstan.cli.lists import datasets, models
 from hbstan.cli.machine import compile, doctor, install_cmdstan
 from hbstan.cli.options import Debug
@@ -94,6 +95,6 @@ def _hbstan(
     """Fit, check and compare hierarchical models."""
 
 
-for _command in (doctor, models, datasets, compile, fit, check, sbc):
+for _command in (doctor, models, datasets, compile, fit, check, compare, sbc):
     app.command()(_command)
 app.command("install-cmdstan")(install_cmdstan)

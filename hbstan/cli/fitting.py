@@ -1,4 +1,4 @@
-"""Commands that fit and check: fit, check."""
+"""The command that fits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from hbstan.fit import Fit
     from hbstan.results import Checks
 
-__all__ = ["check", "fit"]
+__all__ = ["fit"]
 
 
 def fit(
@@ -102,28 +102,6 @@ def fit(
     checks = result.diagnose()
     files = _write(result, checks, out, screen) if out else []
     _show_fit(screen, result, checks, files)
-    raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
-
-
-def check(
-    path: Annotated[Path, typer.Argument(metavar="FIT.nc", help="A saved fit.")],
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Diagnose a saved fit again."""
-    from hbstan.fit import Fit
-    from hbstan.report.console import checks_table, fit_heading, verdict_line
-
-    screen = Screen(json, quiet)
-    result = Fit.load(path)
-    checks = result.diagnose()
-    console = screen.text()
-    console.print(fit_heading(result))
-    console.print("", checks_table(checks))
-    console.print()
-    console.print(verdict_line(checks))
-    screen.result({"fit": str(path), "diagnostics": checks.record()})
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
 
 

@@ -12,7 +12,7 @@ from hbstan.loo.moment import TYPICAL_PASSES, Densities, moment_match
 from hbstan.loo.psis import LIKELIHOODS, good_k, psis, waic
 from hbstan.loo.refits import likelihood_groups, predict_left_out, stratified_folds
 from hbstan.loo.result import LooResult, Step, Values
-from hbstan.refit import expected_seconds
+from hbstan.refit import expected_seconds, fault_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -255,6 +255,7 @@ class _Climb:
             steps=tuple(self.steps),
             waic=waic(self.fit) if LIKELIHOODS["psis"] in self.fit.tree else None,
             refits=self.refits,
+            fault=fault_of(self.fit.diagnose()),
         )
 
     def _groups(self, rung: str, first: bool) -> tuple[str, ...]:

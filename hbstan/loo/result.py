@@ -227,6 +227,8 @@ class LooResult:
         ``divergences``, ``seconds``, ``fault`` (empty if it can be used).
     covariance : pandas.DataFrame, optional
         Of the groups' Monte Carlo errors; by default they are independent.
+    fault : str
+        Why the draws of the fit itself cannot be used; empty if they can.
     """
 
     model: str
@@ -240,6 +242,7 @@ class LooResult:
     waic: Waic | None = None
     refits: pd.DataFrame | None = None
     covariance: pd.DataFrame | None = None
+    fault: str = ""
 
     def values(self) -> Values:
         """Return table and covariance together."""
@@ -289,8 +292,18 @@ class LooResult:
         return not self.bad
 
     def checks(self) -> Checks:
-        """Return whether the figures can be believed: k, and refits that converged."""
-        return Checks([self._k_check(), self._refit_check()])
+        """Return whether the figures can be believed: draws, k, and refits."""
+        return Checks([self._draws_check(), self._k_check(), self._refit_check()])
+
+    def _draws_check(self) -> Check:
+        return Check(
+            "loo_draws",
+            "The fit's own draws can be used",
+            Outcome.FAIL if self.fault else Outcome.PASS,
+            rule="draws, R-hat and ESS of the fit",
+            detail=self.fault or "its diagnostics pass",
+            advice="Raise adapt_delta or iter_sampling." if self.fault else "",
+        )
 
     def _k_check(self) -> Check:
         bad = self.bad

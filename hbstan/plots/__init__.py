@@ -9,7 +9,9 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from hbstan.plots.compare import comparison, pointwise_differences
 from hbstan.plots.fit import forest, ranks, trace
+from hbstan.plots.loo import loo_groups, loo_ladder, pareto_k
 from hbstan.plots.pooling import (
     exceedance,
     heterogeneity,
@@ -26,6 +28,7 @@ from hbstan.plots.predictive import (
 from hbstan.plots.sbc import sbc_coverage, sbc_ecdf, sbc_ranks
 from hbstan.plots.sbc_posterior import sbc_contraction, sbc_recovery
 from hbstan.plots.sbc_trouble import sbc_failures
+from hbstan.plots.sensitivity import influence, power_scaling, prior_swaps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,13 +37,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SBC_FIGURES",
+    "comparison",
     "exceedance",
     "forest",
     "heterogeneity",
+    "influence",
+    "loo_groups",
+    "loo_ladder",
     "loo_pit",
+    "pareto_k",
+    "pointwise_differences",
+    "power_scaling",
     "predictive_intervals",
     "predictive_statistics",
     "prior_predictive",
+    "prior_swaps",
     "rank_probabilities",
     "ranks",
     "residuals",

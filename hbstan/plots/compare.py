@@ -82,7 +82,8 @@ def comparison(found: Comparison) -> Figure:
             va="center",
             fontsize=9,
         )
-    right.set_title("weight: stacking / pseudo-BMA+", loc="right", fontsize=9)
+    heading = "weights: stacking /\npseudo-BMA+"
+    right.annotate(heading, (1.02, 1.0), xycoords="axes fraction", fontsize=8)
     _name_rows(left, [label_text(name) for name in table.index])
     _name_rows(right, None)
     figure.suptitle(_title(found), fontsize=11, x=0.01, ha="left")
@@ -162,10 +163,11 @@ def _verdict_handles(found: Comparison, small: float) -> list[Any]:
         words = [v for v, c in _VERDICTS.items() if c == color]
         shown = [v for v in words if (found.table["verdict"] == v).any()]
         if shown:
-            dot = {"color": color, "marker": "o", "linestyle": ""}
-            handles.append(Line2D([], [], **dot, label=", ".join(shown)))
+            dot = Line2D([], [], color=color, marker="o", linestyle="")
+            dot.set_label(", ".join(shown))
+            handles.append(dot)
     handles.append(Patch(color=GRID, label=f"less than {small:g} nats"))
     handles.append(Line2D([], [], color=MUTED, linewidth=1.2, label="2 dse"))
-    thick = {"color": MUTED, "linewidth": 4.5}
-    handles.append(Line2D([], [], **thick, label="2 Monte Carlo errors"))
+    label = "2 Monte Carlo errors"
+    handles.append(Line2D([], [], color=MUTED, linewidth=4.5, label=label))
     return handles

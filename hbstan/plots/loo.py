@@ -55,7 +55,10 @@ def pareto_k(result: LooResult) -> Figure:
     widths = [4.5, max(1.0, 0.9 * len(taken))]
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=widths)
     rows = dict(zip(table.index, np.arange(len(table)), strict=True))
-    left.axvline(result.good_k, color=MUTED, linestyle="--", linewidth=1)
+    label = "Pareto k"
+    if not table["method"].isin(_REFITTED).all():
+        left.axvline(result.good_k, color=MUTED, linestyle="--", linewidth=1)
+        label += f" (limit {result.good_k:.2f})"
     for method in dict.fromkeys(table["method"]):
         part = table[table["method"] == method]
         color = _COLORS.get(method, MUTED)
@@ -69,7 +72,7 @@ def pareto_k(result: LooResult) -> Figure:
             label=_NAMES.get(method, method),
         )
     _name_rows(left, [label_text(group) for group in table.index])
-    left.set_xlabel(f"Pareto k (limit {result.good_k:.2f})")
+    left.set_xlabel(label)
     _rungs(right, taken, rows)
     figure.suptitle(_title(result), fontsize=11, x=0.01, ha="left")
     handles, labels = left.get_legend_handles_labels()

@@ -1,0 +1,181 @@
+"""Commands that criticise saved fits: check, compare."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hbstan.cli.codes import GATE_FAILED, PASSED
+from hbstan.cli.options import Debug, Json, Out, Quiet, Screen, Seed, prints_on_stderr
+from hbstan.cli.outputs import make_folder, write_figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hbstan.cli.sections import Section
+    from hbstan.loo import LooResult
+
+__all__ = ["check", "compare"]
+
+
+class Rung(StrEnum):
+    """The values of ``--highest``."""
+
+    psis = "psis"
+    psis_group = "psis_group"
+    moment_matching = "moment_matching"
+    exact = "exact"
+
+
+Highest = Annotated[
+    Rung, typer.Option(help="The dearest means of cross-validation that is allowed.")
+]
+Budget = Annotated[
+    float | None, typer.Option(help="Seconds that a step may be expected to take.")
+]
+Workers = Annotated[int | None, typer.Option(help="Refits at a time; one per core.")]
+
+
+def check(
+    path: Annotated[Path, typer.Argument(metavar="FIT.nc", help="A saved fit.")],
+    draws_only: Annotated[
+        bool, typer.Option("--draws-only", help="Diagnose the draws, no more.")
+    ] = False,
+    refits: Annotated[
+        bool,
+        typer.Option("--refits", help="Also swap priors and leave out each group."),
+    ] = False,
+    highest: Highest = Rung.exact,
+    budget: Budget = None,
+    workers: Workers = None,
+    seed: Seed = None,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Diagnose a saved fit and criticise its model."""
+    from hbstan.cli import sections
+    from hbstan.fit import Fit
+    from hbstan.report.console import checks_table, fit_heading, verdict_line
+    from hbstan.report.progress import progress_bars
+    from hbstan.results import Checks
+
+    screen = Screen(json, quiet)
+    if out:
+        make_folder(out)
+    result = Fit.load(path)
+    checks = result.diagnose()
+    found: list[Section] = []
+    if not draws_only:
+        with (
+            progress_bars(screen.notes(), enabled=not quiet) as progress,
+            prints_on_stderr(),
+        ):
+            options = sections.Options(
+                seed, highest.value, budget, workers, refits, progress
+            )
+            found = sections.criticise(result, options)
+    console = screen.text()
+    console.print(fit_heading(result))
+    console.print("", checks_table(checks))
+    for section in found:
+        for part in section.shown:
+            console.print()
+            console.print(part)
+    everything = Checks([*checks, *(c for s in found for c in s.checks)])
+    console.print()
+    console.print(verdict_line(checks) if checks.failed() else _verdict(everything))
+    record = {"fit": str(path), "diagnostics": checks.record()}
+    record |= {section.name: section.record for section in found}
+    record["outcome"] = everything.outcome.value
+    _write(out, record, {k: f for s in found for k, f in s.figures.items()}, screen)
+    screen.result(record)
+    raise typer.Exit(PASSED if everything.passed else GATE_FAILED)
+
+
+def compare(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FIT.nc...", help="Saved fits.")
+    ],
+    highest: Highest = Rung.exact,
+    budget: Budget = None,
+    workers: Workers = None,
+    seed: Seed = None,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Compare models of the same data by cross-validation."""
+    from hbstan.cli import sections
+    from hbstan.compare import compare as run
+    from hbstan.fit import Fit
+    from hbstan.loo import loo
+    from hbstan.report.progress import progress_bars
+
+    screen = Screen(json, quiet)
+    if out:
+        make_folder(out)
+    fits = sections.named({path: Fit.load(path) for path in paths})
+    results: dict[str, LooResult] = {}
+    with (
+        progress_bars(screen.notes(), enabled=not quiet) as progress,
+        prints_on_stderr(),
+    ):
+        for name, fit in fits.items():
+            results[name] = loo(
+                fit,
+                highest=highest.value,
+                budget=budget,
+                workers=workers,
+                progress=progress,
+            )
+    section = sections.comparison(run(results, seed=seed))
+    console = screen.text()
+    for part in section.shown:
+        console.print()
+        console.print(part)
+    _write(out, section.record, section.figures, screen, "comparison.json")
+    screen.result(section.record)
+    raise typer.Exit(PASSED if section.checks.passed else GATE_FAILED)
+
+
+def _verdict(checks: Any) -> str:
+    from hbstan.report.format import STYLES
+
+    failed = ", ".join(c.name for c in checks.failed())
+    text = (
+        "All checks passed: draws and model can be used."
+        if checks.passed
+        else f"The draws can be used, but the model does not pass: {failed}."
+    )
+    return f"[{STYLES[checks.outcome]}]{text}[/]"
+
+
+def _write(
+    folder: Path | None,
+    record: dict[str, Any],
+    figures: Mapping[str, Callable[[], Figure]],
+    screen: Screen,
+    name: str = "check.json",
+) -> None:
+    """Write what was found and its figures."""
+    from hbstan.errors import FitError
+    from hbstan.files import write_bytes
+
+    if folder is None:
+        return
+    try:
+        files = write_figures(folder, figures, screen)
+        text = jsonlib.dumps(record, indent=2, ensure_ascii=False)
+        write_bytes(folder / name, text.encode())
+    except OSError as err:
+        raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
+    for file in [*files, folder / name]:
+        screen.text().print(f"wrote {file}", markup=False, soft_wrap=True)

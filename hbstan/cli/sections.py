@@ -1,0 +1,292 @@
+"""What ``check`` and ``compare`` show, write and judge, section by section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hbstan.results import Check, Checks, Outcome
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.console import RenderableType
+
+    from hbstan.compare import Comparison
+    from hbstan.fit import Fit
+    from hbstan.types import Progress
+
+__all__ = ["Options", "Section", "comparison", "criticise", "named"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller wants.
+
+    Parameters
+    ----------
+    seed : int, optional
+        For replicates.
+    highest, budget, workers
+        See :func:`hbstan.loo.loo`.
+    refits : bool
+        Whether priors are swapped and groups left out.
+    progress : Progress, optional
+    """
+
+    seed: int | None
+    highest: str
+    budget: float | None
+    workers: int | None
+    refits: bool
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a criticism.
+
+    Parameters
+    ----------
+    name : str
+        Its key in the JSON.
+    shown : list of Rich renderables
+    record : dict
+        JSON-ready.
+    checks : Checks
+    figures : mapping of str to callable
+        File names, and what draws them.
+    """
+
+    name: str
+    shown: list[RenderableType]
+    record: dict[str, Any]
+    checks: Checks
+    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
+
+
+def criticise(fit: Fit, options: Options) -> list[Section]:
+    """Return the sections that can be made of a fit.
+
+    A fit of a program that is like none of the catalogue, or without its predictive
+    quantities, has no sections but one, which says so.
+    """
+    if fit.like is None or "posterior_predictive" not in fit.tree.children:
+        return [_not_run(fit)]
+    parts = [_predictive, _cross_validation, _pooling, _sensitivity]
+    found = [part(fit, options) for part in parts]
+    return [section for section in found if section is not None]
+
+
+def _not_run(fit: Fit) -> Section:
+    check = Check(
+        "criticism",
+        "The model was criticised",
+        Outcome.NOT_RUN,
+        detail=f"{fit.model} is like no model of the catalogue, or was fitted without "
+        "its predictive quantities",
+        advice="Use --draws-only to judge the draws alone.",
+    )
+    from hbstan.report.console import checks_table
+
+    checks = Checks([check])
+    shown = [checks_table(checks, "Model")]
+    return Section("criticism", [*shown], checks.record(), checks)
+
+
+def _predictive(fit: Fit, options: Options) -> Section:
+    from hbstan import plots
+    from hbstan.predictive import accuracy, loo_pit, posterior_predictive, residuals
+    from hbstan.report.console import checks_table
+    from hbstan.report.criticism import frame_table
+
+    check = posterior_predictive(fit, seed=options.seed)
+    pit = loo_pit(fit, seed=options.seed)
+    checks = Checks([*check.checks(), *pit.checks()])
+    errors = accuracy(fit)
+    shown: list[Any] = [
+        frame_table(
+            f"Replicated data: {check.question}",
+            check.table(),
+            {
+                "observed": "observed",
+                "mean": "replicated",
+                "lower": "2.5%",
+                "upper": "97.5%",
+                "p_two_sided": "p",
+            },
+            decimals=None,
+            index="statistic",
+        ),
+        frame_table("Predictive errors", errors, index="groups are"),
+        checks_table(checks, "Predictive checks"),
+    ]
+    record = {**check.record(), "loo_pit": pit.record()}
+    record["accuracy"] = errors.reset_index().to_dict("records")
+    left = residuals(fit, seed=options.seed)
+    record["residuals"] = left.reset_index().to_dict("records")
+    figures = {
+        "statistics.png": lambda: plots.predictive_statistics(check),
+        "loo_pit.png": lambda: plots.loo_pit(pit),
+    }
+    return Section("predictive", shown, record, checks, figures)
+
+
+def _cross_validation(fit: Fit, options: Options) -> Section:
+    from hbstan import plots
+    from hbstan.loo import loo
+    from hbstan.report import criticism as report
+    from hbstan.report.console import checks_table
+
+    result = loo(
+        fit,
+        highest=options.highest,
+        budget=options.budget,
+        workers=options.workers,
+        progress=options.progress,
+    )
+    checks = result.checks()
+    shown: list[Any] = [
+        report.ladder_table(result),
+        report.loo_groups_table(result),
+        report.loo_line(result),
+        checks_table(checks, "Cross-validation"),
+    ]
+    figures = {
+        "loo.png": lambda: plots.loo_groups(result),
+        "ladder.png": lambda: plots.loo_ladder(result),
+    }
+    return Section("loo", shown, result.record(), checks, figures)
+
+
+def _pooling(fit: Fit, options: Options) -> Section | None:
+    from hbstan import plots
+    from hbstan.errors import FitError
+    from hbstan.pooling import group_ranks, heterogeneity, shrinkage
+    from hbstan.report.criticism import frame_table
+
+    try:
+        spread = heterogeneity(fit, seed=options.seed)
+        shrunk, ranks = shrinkage(fit), group_ranks(fit)
+    except FitError:  # a model without a population of groups
+        return None
+    frame = spread.to_frame()
+    shown: list[Any] = [
+        frame_table(
+            "How groups differ",
+            frame,
+            {
+                "mean": "mean",
+                "median": "median",
+                "lower": "3%",
+                "upper": "97%",
+                "dersimonian_laird": "DerSimonian-Laird",
+                "reml": "REML",
+            },
+            index="quantity",
+        ),
+        frame_table(
+            "How far groups shrink, and where they stand",
+            shrunk.to_frame().join(ranks.to_frame(), rsuffix="_rank"),
+            {
+                "raw": "raw",
+                "posterior": "posterior",
+                "factor": "shrinkage",
+                "expected": "expected rank",
+                "p_worst": "P(worst)",
+                "p_best": "P(best)",
+            },
+            index="group",
+        ),
+    ]
+    record = {
+        "heterogeneity": spread.record(),
+        "shrinkage": shrunk.record(),
+        "ranks": ranks.record(),
+    }
+    figures = {
+        "heterogeneity.png": lambda: plots.heterogeneity(spread),
+        "shrinkage.png": lambda: plots.shrinkage(shrunk),
+        "group_ranks.png": lambda: plots.rank_probabilities(ranks),
+    }
+    return Section("groups", shown, record, Checks([]), figures)
+
+
+def _sensitivity(fit: Fit, options: Options) -> Section:
+    """Scale the priors' powers; with refits also swap priors and leave out groups."""
+    from hbstan import plots
+    from hbstan.report.console import checks_table
+    from hbstan.report.criticism import frame_table
+    from hbstan.sensitivity import influence, power_scaling, swap_priors
+
+    work: dict[str, Any] = {"workers": options.workers, "progress": options.progress}
+    scaled = power_scaling(fit, refit_when_unreliable=options.refits, **work)
+    title = "How much the posterior moves with each prior and the likelihood"
+    shown: list[Any] = [frame_table(title, scaled.to_frame(), index="quantity")]
+    record = {"power_scaling": scaled.record()}
+    found = [*scaled.checks()]
+    figures: dict[str, Callable[[], Figure]] = {
+        "power_scaling.png": lambda: plots.power_scaling(scaled)
+    }
+    if options.refits:
+        swapped, left = swap_priors(fit, **work), influence(fit, **work)
+        shown += [
+            frame_table(
+                "Moves under other priors, in sd", swapped.moves(), index="quantity"
+            ),
+            frame_table(
+                "Moves without each group, in sd", left.groups(), index="without"
+            ),
+        ]
+        record |= {"prior_swaps": swapped.record(), "influence": left.record()}
+        found += [*swapped.checks(), *left.checks()]
+        figures |= {
+            "prior_swaps.png": lambda: plots.prior_swaps(swapped),
+            "influence.png": lambda: plots.influence(left),
+        }
+    checks = Checks(found)
+    shown.append(checks_table(checks, "Sensitivity"))
+    return Section("sensitivity", shown, record, checks, figures)
+
+
+def named(fits: Mapping[Path, Fit]) -> dict[str, Fit]:
+    """Name fits by their models, and by their files where a model occurs twice."""
+    names = [fit.model for fit in fits.values()]
+    return {
+        fit.model if names.count(fit.model) == 1 else f"{fit.model} ({path})": fit
+        for path, fit in fits.items()
+    }
+
+
+def comparison(found: Comparison) -> Section:
+    """Return the section of a comparison."""
+    from rich.markup import escape
+
+    from hbstan import plots
+    from hbstan.report.console import checks_table
+    from hbstan.report.criticism import frame_table
+
+    names = {
+        "elpd": "elpd",
+        "se": "se",
+        "elpd_diff": "difference",
+        "dse": "dse",
+        "mcse": "mcse",
+        "stacking": "stacking",
+        "pseudo_bma": "pseudo-BMA+",
+        "method": "by",
+        "verdict": "verdict",
+    }
+    title = f"{found.data_name}: {found.target}, {found.n} groups"
+    checks = found.checks()
+    shown: list[Any] = [
+        frame_table(title, found.to_frame(), names, decimals=2, index="model"),
+        *(escape(text) for text in found.readings().values()),
+        checks_table(checks, "Can the comparison be believed?"),
+    ]
+    figures = {
+        "comparison.png": lambda: plots.comparison(found),
+        "differences.png": lambda: plots.pointwise_differences(found),
+    }
+    return Section("comparison", shown, found.record(), checks, figures)
