@@ -35,7 +35,8 @@ def run(saved: Path, bare_env: dict[str, str]) -> Command:
 
 
 def test_check_asks_every_question(run: Command, saved: Path) -> None:
-    ran = run("check", "logit_noncentered.nc", "--seed", "1", "--out", "res")
+    wide = {"COLUMNS": "200"}
+    ran = run("check", "logit_noncentered.nc", "--seed", "1", "--out", "res", **wide)
     for words in (
         "Replicated data",
         "Predictive errors",
@@ -74,11 +75,13 @@ def test_a_model_that_cannot_reproduce_the_data_exits_1(run: Command) -> None:
 
 
 def test_refits_swap_priors_and_leave_groups_out(run: Command) -> None:
-    ran = run(
-        "check", "logit_noncentered.nc", "--refits", "--seed", "1", "--json", "--quiet"
-    )
-    found = ran.json["sensitivity"]
-    assert {"power_scaling", "prior_swaps", "influence"} <= set(found)
+    options = ("--refits", "--seed", "1", "--json", "--quiet")
+    found = run("check", "logit_noncentered.nc", *options, code=None).json
+    parts = found["sensitivity"]
+    assert {"power_scaling", "prior_swaps", "influence"} <= set(parts)
+    assert len(parts["influence"]["refits"]) == 12
+    assert parts["prior_swaps"]["outcome"] == "pass"
+    assert found["outcome"] == parts["influence"]["outcome"]
 
 
 def test_compare_says_what_twelve_groups_can_show(run: Command, saved: Path) -> None:
