@@ -21,7 +21,7 @@ out, has a group of its own because ArviZ's functions sum what they find in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import ConvertError
@@ -118,8 +118,12 @@ def to_tree(
         groups["warmup_posterior"] = warm["posterior"]
         groups["warmup_sample_stats"] = _sample_stats(raw.warmup_stats, max_treedepth)
     observed, constant = _data_groups(raw.variables, data)
+    # The log prior of a parameter is one number, also where it is one a group.
+    unlabelled = replace(labels, dims={})
     datasets = {
-        name: _dataset(variables, labels, sampled=True)
+        name: _dataset(
+            variables, unlabelled if name == "log_prior" else labels, sampled=True
+        )
         for name, variables in groups.items()
         if variables
     }

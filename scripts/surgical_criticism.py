@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from machine import machine
@@ -59,7 +60,7 @@ def cross_validation(fit: Fit) -> list[str]:
         "psis_group": "PSIS, integrated likelihood",
     }
     for method, name in names.items():
-        values, seconds = timed(lambda m=method: psis(fit, m))
+        values, seconds = timed(partial(psis, fit, method))
         lines.append(row(name, values.totals(), values.table["k"].max(), seconds))
     ways: dict[str, Callable[[], LooResult]] = {
         "moment matching of the groups with k above 0.7": lambda: matched(fit),
@@ -202,7 +203,7 @@ def shrinkage(fit: Fit) -> list[str]:
         "|---|---|---|---|",
     ]
     for driver, claimed in account.items():
-        r = table.loc[("shift", driver)]
+        r: Any = table.loc[("shift", driver)]
         lines.append(
             f"| {driver} | {claimed:+.2f} | {r['pearson']:+.2f} "
             f"({r['pearson_lower']:+.2f} to {r['pearson_upper']:+.2f}) | "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hbstan.compare.average import average
 from hbstan.compare.comparison import FEW_GROUPS, SMALL, VERDICTS, Comparison, compare
+from hbstan.compare.mixture import average
 from hbstan.compare.weights import pseudo_bma_weights, stacking_weights
 
 __all__ = [

@@ -161,7 +161,15 @@ def _surgical() -> _Entry:
         ),
         priors=ReadOnlyMap(priors),
         default_model="logit_noncentered",
-        family_priors=ReadOnlyMap({"logit": priors, "beta_binomial": beta_binomial}),
+        family_priors=ReadOnlyMap(
+            {
+                "logit": priors,
+                "beta_binomial": beta_binomial,
+                "binomial_pooled": {"mu": priors["mu"]},
+                "logit_student_t": priors,
+                "logit_mixture": {"mu_low": priors["mu"]},
+            }
+        ),
     )
     values = {
         "n": (47, 148, 119, 810, 211, 196, 148, 215, 207, 97, 256, 360),
@@ -186,7 +194,9 @@ def _eight_schools() -> _Entry:
         ),
         priors=ReadOnlyMap(priors),
         default_model="eight_schools_noncentered",
-        family_priors=ReadOnlyMap({"eight_schools": priors}),
+        family_priors=ReadOnlyMap(
+            {"eight_schools": priors, "normal_pooled": {"mu": priors["mu"]}}
+        ),
     )
     values = {
         "y": (28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0),
@@ -208,7 +218,9 @@ def _eight_schools_unrounded(rounded: _Entry) -> _Entry:
             "eight_schools."
         ),
         priors=ReadOnlyMap(priors),
-        family_priors=ReadOnlyMap({"eight_schools": priors}),
+        family_priors=ReadOnlyMap(
+            {"eight_schools": priors, "normal_pooled": {"mu": priors["mu"]}}
+        ),
     )
     values = {
         "y": (28.39, 7.94, -2.75, 6.82, -0.64, 0.63, 18.01, 12.16),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from hbstan.errors import ModelError
 from hbstan.models import defaults
+from hbstan.models.alternatives import ALTERNATIVES
 from hbstan.models.entry import Model, Parameter
 
 __all__ = ["get", "names"]
@@ -131,6 +132,7 @@ _CATALOGUE: Mapping[str, Model] = {
             "eight_schools",
             "Rubin (1981), doi:10.3102/10769986006004377; " + _PAPASPILIOPOULOS,
         ),
+        *ALTERNATIVES,
     )
 }
 

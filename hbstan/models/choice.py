@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PriorChoice", "resolve_priors"]
 
+#: A prior that is cut off below a minimum must have some mass above it.
+_LEAST_ABOVE = 1e-6
+
 
 @dataclass(frozen=True)
 class PriorChoice:
@@ -94,4 +97,14 @@ def _check_support(model: Model, parameter: Parameter, prior: Any) -> None:
             f"{model.name}: {prior} cannot be the prior of {parameter.name}, a "
             f"{parameter.role} with support {pr.SUPPORTS[parameter.role]}.",
             remedy=f"Choose one of {', '.join(fitting)}.",
+        )
+    if parameter.minimum is None:
+        return
+    above = float(prior.distribution().sf(parameter.minimum))
+    if above < _LEAST_ABOVE:
+        raise PriorError(
+            f"{model.name}: {prior} gives {parameter.name} the probability "
+            f"{above:.2g} above {parameter.minimum:g}, where it is cut off; at least "
+            f"{_LEAST_ABOVE:g} is needed.",
+            remedy=f"Choose a prior with most of its mass above {parameter.minimum:g}.",
         )

@@ -33,7 +33,10 @@ class Parameter:
         For top-level parameters the kind of prior it takes: ``location``,
         ``scale``, ``probability`` or ``concentration``. Empty otherwise.
     dims : tuple of str
-        Labelled dimensions, e.g. ``("group",)``.
+        Labelled dimensions, e.g. ``("group",)``. A top-level parameter that is one a
+        group has the same prior, independently, for each.
+    minimum : float, optional
+        Where the program cuts the prior off: it is normalised above this value.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Parameter:
     unit: str
     role: str = ""
     dims: tuple[str, ...] = ()
+    minimum: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,9 @@ class Model:
         Models of one family share parameters and priors.
     reference : str
         Source.
+    pooling : str
+        What groups have to do with each other: ``"complete"`` (all alike),
+        ``"partial"`` (a population, whose spread is a parameter) or ``"none"``.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Model:
     estimate: str
     family: str
     reference: str
+    pooling: str = "partial"
 
     @property
     def program(self) -> StanProgram:
@@ -94,6 +102,7 @@ class Model:
             "formula": self.formula,
             "kind": self.kind,
             "reference": self.reference,
+            "pooling": self.pooling,
             "program": str(self.program.file),
             "parameters": [asdict(p) for p in self.parameters],
         }

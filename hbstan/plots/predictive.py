@@ -197,7 +197,7 @@ def residuals(table: pd.DataFrame, *, title: str = "Residuals") -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        As :func:`hbstan.predictive.residuals` returns it.
+        As :func:`hbstan.predictive.residual` returns it.
     title : str
 
     Returns

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hbstan.predictive.accuracy import accuracy
 from hbstan.predictive.newdata import Prediction, predict
 from hbstan.predictive.pit import LooPit, loo_pit
 from hbstan.predictive.posterior import PredictiveCheck, posterior_predictive
+from hbstan.predictive.prediction_error import accuracy
 from hbstan.predictive.prior import PriorPredictive, prior_predictive
-from hbstan.predictive.residuals import residuals
+from hbstan.predictive.residual import residuals
 
 __all__ = [
     "LooPit",

@@ -154,7 +154,7 @@ def _catalogue_problem(
     names = _ranked_names(like, decided)
     generator = CatalogueGenerator(like.name, chosen, constants, names)
     own: dict[str, TestQuantity] = {}
-    if "theta" in names:
+    if "theta" in names or like.pooling == "complete":
         own["log_likelihood"] = JointLogLikelihood(like.name)
         own["log_prior"] = JointLogPrior(like.name, chosen)
     return Problem(
@@ -177,7 +177,10 @@ def _ranked_names(like: Model, decided: Plan) -> tuple[str, ...]:
     has the same ranks.
     """
     text = _COMMENT.sub(" ", decided.program.source())
-    candidates = [p.name for p in like.top_level] + ["theta", "z"]
+    candidates = [p.name for p in like.top_level]
+    if like.pooling != "complete":
+        # Elsewhere theta is mu again, once for each group.
+        candidates += [n for n in ("theta", "z") if n not in candidates]
     if like.family == "beta_binomial":
         candidates.remove("z")
     names = [n for n in candidates if re.search(rf"\b{n}\b", text)]

@@ -9,8 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 from reference import ARGUMENTS
 
-#: The families each prior may take.
-LEGAL = {"mu": (1, 2), "tau": (3, 4, 5, 6), "kappa": (8, 9)}
+#: The families that the prior of each top-level parameter may take, by program.
+LOCATION, SCALE, PROBABILITY, CONCENTRATION = (1, 2), (3, 4, 5, 6), (7,), (8, 9)
+NORMAL = {"mu": LOCATION, "tau": SCALE}
+LEGAL: dict[str, dict[str, tuple[int, ...]]] = {
+    "beta_binomial": {"mu": PROBABILITY, "kappa": CONCENTRATION},
+    "binomial_pooled": {"mu": LOCATION},
+    "binomial_unpooled": {"theta": LOCATION},
+    "eight_schools_centered": NORMAL,
+    "eight_schools_noncentered": NORMAL,
+    "logit_centered": NORMAL,
+    "logit_mixture": {
+        "mu_low": LOCATION,
+        "gap": SCALE,
+        "tau": CONCENTRATION,
+        "lambda": PROBABILITY,
+    },
+    "logit_noncentered": NORMAL,
+    "logit_student_t": {**NORMAL, "nu": CONCENTRATION},
+    "normal_pooled": {"mu": LOCATION},
+    "normal_unpooled": {"theta": LOCATION},
+}
 
 N = [47, 148, 0, 810, 1, 196]
 Y = [0, 18, 0, 46, 1, 13]
@@ -19,38 +38,45 @@ SIGMA = [15.0, 10.0, 16.0, 11.0, 9.0, 0.5]
 HOLDOUT = [0, 0, 0, 1, 0, 0]
 
 
-def scale_name(name: str) -> str:
-    """Return the second top-level parameter of a program: tau or kappa."""
-    return "kappa" if name == "beta_binomial" else "tau"
+def is_normal(name: str) -> bool:
+    """Whether a program's data are estimates with standard errors."""
+    return name.startswith(("eight_schools", "normal"))
 
 
-def make_data(name: str, mu: int = 0, scale: int = 0, **changes: Any) -> dict[str, Any]:
-    """Six groups, one held out; ``mu`` and ``scale`` are prior family codes."""
-    other = scale_name(name)
-    codes = {
-        "mu": mu or (7 if name == "beta_binomial" else 1),
-        other: scale or LEGAL[other][0],
-    }
+def make_data(name: str, *codes: int, **changes: Any) -> dict[str, Any]:
+    """Six groups, one held out; ``codes`` are the prior family codes, in order."""
     data: dict[str, Any] = {"J": 6, "holdout": HOLDOUT, "predictive": 0}
-    if name.startswith("eight_schools"):
+    if is_normal(name):
         data |= {"y": EFFECT, "sigma": SIGMA}
     else:
         data |= {"n": N, "y": Y}
-    for parameter, code in codes.items():
+    first = [legal[0] for legal in LEGAL[name].values()]
+    for parameter, code in zip(LEGAL[name], codes or first, strict=True):
         data[f"prior_{parameter}"] = code
         data[f"prior_{parameter}_args"] = ARGUMENTS[code][0]
     return data | changes
 
 
-def prior_choices(name: str) -> list[tuple[int, int]]:
-    """Return every legal pair of family codes."""
-    mu = (7,) if name == "beta_binomial" else LEGAL["mu"]
-    return list(itertools.product(mu, LEGAL[scale_name(name)]))
+def prior_choices(name: str) -> list[tuple[int, ...]]:
+    """Return tuples of family codes: every pair, and of more each code once."""
+    legal = list(LEGAL[name].values())
+    if len(legal) <= 2:
+        return list(itertools.product(*legal))
+    longest = max(map(len, legal))
+    return [tuple(codes[i % len(codes)] for codes in legal) for i in range(longest)]
 
 
-def random_points(count: int, seed: int, groups: int = 6) -> NDArray[np.float64]:
-    """Return unconstrained points, shape (count, 2 + groups)."""
+def top_count(name: str) -> int:
+    """Return how many of the leading elements of a point are no group's."""
+    return 0 if "theta" in LEGAL[name] else len(LEGAL[name])
+
+
+def random_points(
+    name: str, count: int, seed: int, groups: int = 6
+) -> NDArray[np.float64]:
+    """Return unconstrained points of a program, one a row."""
     rng = np.random.default_rng(seed)
-    points = rng.normal(0.0, 1.0, (count, groups + 2))
+    own = 0 if name.endswith("_pooled") else groups
+    points = rng.normal(0.0, 1.0, (count, own + top_count(name)))
     points[:, 0] -= 1.0
     return points

@@ -106,27 +106,92 @@ def eight_schools_noncentered(q: Vector, data: Data) -> float:
     return lp + _normal(data, theta)
 
 
-def kappa_minimum(data: Data) -> float:
-    """Lower bound of kappa: the minimum of a Pareto prior, else 0."""
-    return float(data["prior_kappa_args"][0]) if data["prior_kappa"] == 9 else 0.0
+def minimum(data: Data, name: str = "kappa") -> float:
+    """Lower bound of a parameter: the minimum of a Pareto prior, else 0; of nu 1."""
+    pareto = data[f"prior_{name}"] == 9
+    low = float(data[f"prior_{name}_args"][0]) if pareto else 0.0
+    return max(1.0, low) if name == "nu" else low
 
 
 def beta_binomial(q: Vector, data: Data) -> float:
     """Target of ``beta_binomial`` at (logit mu, log(kappa - minimum), logit p)."""
     mu, p = special.expit(q[0]), special.expit(q[2:])
-    kappa = kappa_minimum(data) + np.exp(q[1])
+    kappa = minimum(data) + np.exp(q[1])
     lp = log_prior(data, "mu", mu) + log_prior(data, "kappa", kappa)
     lp += q[1] + np.log(mu * (1 - mu)) + np.log(p * (1 - p)).sum()
     lp += float(stats.beta.logpdf(p, mu * kappa, (1 - mu) * kappa).sum())
     return float(lp + _binomial(data, p))
 
 
+def binomial_pooled(q: Vector, data: Data) -> float:
+    """Target of ``binomial_pooled`` at (mu)."""
+    p = np.full(data["J"], special.expit(q[0]))
+    return log_prior(data, "mu", q[0]) + _binomial(data, p)
+
+
+def binomial_unpooled(q: Vector, data: Data) -> float:
+    """Target of ``binomial_unpooled`` at (theta)."""
+    lp = sum(log_prior(data, "theta", x) for x in q)
+    return lp + _binomial(data, special.expit(q))
+
+
+def normal_pooled(q: Vector, data: Data) -> float:
+    """Target of ``normal_pooled`` at (mu)."""
+    return log_prior(data, "mu", q[0]) + _normal(data, np.full(data["J"], q[0]))
+
+
+def normal_unpooled(q: Vector, data: Data) -> float:
+    """Target of ``normal_unpooled`` at (theta)."""
+    return sum(log_prior(data, "theta", x) for x in q) + _normal(data, q)
+
+
+def log_prior_nu(data: Data, nu: float) -> float:
+    """Log density of nu: its prior, cut off below 1."""
+    a, b, _ = data["prior_nu_args"]
+    laws = {8: stats.gamma(a, scale=1 / b), 9: stats.pareto(b, scale=a)}
+    return float(log_prior(data, "nu", nu) - laws[data["prior_nu"]].logsf(1.0))
+
+
+def logit_student_t(q: Vector, data: Data) -> float:
+    """Target of ``logit_student_t`` at (mu, log tau, log(nu - minimum), z)."""
+    mu, tau, z = q[0], np.exp(q[1]), q[3:]
+    nu = minimum(data, "nu") + np.exp(q[2])
+    lp = log_prior(data, "mu", mu) + log_prior(data, "tau", tau) + q[1] + q[2]
+    lp += log_prior_nu(data, nu) + stats.t.logpdf(z, nu).sum()
+    return float(lp + _binomial(data, special.expit(mu + tau * z)))
+
+
+def logit_mixture(q: Vector, data: Data) -> float:
+    """Target of ``logit_mixture``.
+
+    At (mu_low, log gap, log(tau - minimum), logit lambda, z).
+    """
+    low, gap, weight = q[0], np.exp(q[1]), special.expit(q[3])
+    tau = minimum(data, "tau") + np.exp(q[2])
+    values = {"mu_low": low, "gap": gap, "tau": tau, "lambda": weight}
+    lp = sum(log_prior(data, name, x) for name, x in values.items())
+    lp += q[1] + q[2] + np.log(weight * (1 - weight))
+    spread = np.sqrt(tau**2 + weight * (1 - weight) * gap**2)
+    theta = low + weight * gap + spread * q[4:]
+    both = (1 - weight) * stats.norm.pdf(theta, low, tau)
+    both += weight * stats.norm.pdf(theta, low + gap, tau)
+    # The density of z is that of theta times the unit of z.
+    lp += np.log(both * spread).sum()
+    return float(lp + _binomial(data, special.expit(theta)))
+
+
 TARGETS: Mapping[str, Target] = {
     "beta_binomial": beta_binomial,
+    "binomial_pooled": binomial_pooled,
+    "binomial_unpooled": binomial_unpooled,
     "eight_schools_centered": eight_schools_centered,
     "eight_schools_noncentered": eight_schools_noncentered,
     "logit_centered": logit_centered,
+    "logit_mixture": logit_mixture,
     "logit_noncentered": logit_noncentered,
+    "logit_student_t": logit_student_t,
+    "normal_pooled": normal_pooled,
+    "normal_unpooled": normal_unpooled,
 }
 
 

@@ -7,16 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import LEGAL, SIGMA, N, make_data, prior_choices, random_points, scale_name
+from cases import (
+    LEGAL,
+    SIGMA,
+    N,
+    is_normal,
+    make_data,
+    prior_choices,
+    random_points,
+)
 from programs import PROGRAMS, build, values_at
-from reference import kappa_minimum, log_prior, logit_normal_moments
+from reference import log_prior, log_prior_nu, logit_normal_moments, minimum
 from scipy import special, stats
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_predictive_switch(name: str) -> None:
     optional = {"y_rep", "log_lik", "log_lik_group"}
-    q = random_points(1, seed=2)
+    q = random_points(name, 1, seed=2)
     without = values_at(build(name, make_data(name)), q)
     everything = values_at(build(name, make_data(name, predictive=1)), q)
     assert not optional & set(without)
@@ -27,17 +35,23 @@ def test_predictive_switch(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_lprior_holds_the_log_priors_in_order(name: str) -> None:
-    scale = scale_name(name)
     for codes in prior_choices(name):
         data = make_data(name, *codes)
-        out = values_at(build(name, data), random_points(3, seed=11))
+        out = values_at(build(name, data), random_points(name, 3, seed=11))
         for i in range(3):
-            x = [log_prior(data, k, out[k][i, 0]) for k in ("mu", scale)]
+            x = [expected_lprior(data, k, out[k][i, 0]) for k in LEGAL[name]]
             np.testing.assert_allclose(out["lprior"][i, 0], x, rtol=1e-9)
 
 
+def expected_lprior(data: dict[str, Any], name: str, value: Any) -> float:
+    """One number per prior: of nu above its minimum, of theta over all groups."""
+    if name == "nu":
+        return log_prior_nu(data, value)
+    return sum(log_prior(data, name, x) for x in np.atleast_1d(value))
+
+
 def expected_log_lik(name: str, data: dict[str, Any], out: Any) -> np.ndarray:
-    if name.startswith("eight_schools"):
+    if is_normal(name):
         return stats.norm.logpdf(data["y"], out["theta"], data["sigma"])
     return stats.binom.logpmf(data["y"], data["n"], out["p"])
 
@@ -45,7 +59,7 @@ def expected_log_lik(name: str, data: dict[str, Any], out: Any) -> np.ndarray:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_log_lik_is_there_for_every_group(name: str) -> None:
     data = make_data(name, predictive=1)
-    out = values_at(build(name, data), random_points(20, seed=13))
+    out = values_at(build(name, data), random_points(name, 20, seed=13))
     expected = expected_log_lik(name, data, out)
     np.testing.assert_allclose(out["log_lik"], expected, rtol=1e-8, atol=1e-9)
 
@@ -55,9 +69,9 @@ def test_y_rep_has_the_outcome_distribution(name: str) -> None:
     """Mean and variance within five Monte Carlo standard errors."""
     size = 4000
     data = make_data(name, predictive=1)
-    out = values_at(build(name, data), random_points(1, seed=17), samples=size)
+    out = values_at(build(name, data), random_points(name, 1, seed=17), samples=size)
     y_rep = out["y_rep"][0]
-    if name.startswith("eight_schools"):
+    if is_normal(name):
         mean, var = out["theta"][0, 0], np.square(data["sigma"])
         fourth = 3 * var**2
     else:
@@ -70,14 +84,14 @@ def test_y_rep_has_the_outcome_distribution(name: str) -> None:
 
 
 def test_theta_and_p_are_the_same_quantity_on_two_scales() -> None:
-    for name in ("logit_centered", "logit_noncentered", "beta_binomial"):
-        out = values_at(build(name, make_data(name)), random_points(10, seed=19))
+    for name in (n for n in PROGRAMS if not is_normal(n)):
+        out = values_at(build(name, make_data(name)), random_points(name, 10, seed=19))
         np.testing.assert_allclose(out["p"], special.expit(out["theta"]), rtol=1e-12)
 
 
 def test_noncentered_theta_is_mu_plus_tau_z() -> None:
-    for name in ("logit_noncentered", "eight_schools_noncentered"):
-        out = values_at(build(name, make_data(name)), random_points(10, seed=19))
+    for name in ("logit_noncentered", "eight_schools_noncentered", "logit_student_t"):
+        out = values_at(build(name, make_data(name)), random_points(name, 10, seed=19))
         theta = out["mu"][..., None] + out["tau"][..., None] * out["z"]
         np.testing.assert_allclose(out["theta"], theta, rtol=1e-12)
 
@@ -149,18 +163,18 @@ def test_extreme_hyperparameters_lose_no_draw() -> None:
         assert np.isfinite(out[key]).all(), key
 
 
-@pytest.mark.parametrize("code", LEGAL["kappa"])
+@pytest.mark.parametrize("code", LEGAL["beta_binomial"]["kappa"])
 def test_beta_binomial_population_quantities(code: int) -> None:
     grid = np.array(
         list(itertools.product([0.001, 0.075, 0.5, 0.97], [0.02, 0.7, 10.0, 1e5, 1e8]))
     )
-    data = make_data("beta_binomial", scale=code)
-    minimum = kappa_minimum(data)
+    data = make_data("beta_binomial", 7, code)
+    low = minimum(data)
     points = np.zeros((len(grid), 8))
     points[:, 0], points[:, 1] = special.logit(grid[:, 0]), np.log(grid[:, 1])
     out = values_at(build("beta_binomial", data), points)
     for i, (mu, distance) in enumerate(grid):
-        kappa = minimum + distance
+        kappa = low + distance
         alpha, beta = mu * kappa, (1 - mu) * kappa
         icc = 1 / (kappa + 1)
         inflation = 1 + np.maximum(np.array(N) - 1, 0) * icc

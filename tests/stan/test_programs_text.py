@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cases import scale_name
+from cases import LEGAL, is_normal
 from programs import FUNCTIONS, MODELS, PROGRAMS
 
 from hbstan.toolchain import find_cmdstan
@@ -28,10 +28,10 @@ def test_source_is_at_most_80_columns_of_ascii(path: Path) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_header_names_every_datum_parameter_and_source(name: str) -> None:
     header = (MODELS / f"{name}.stan").read_text().split("*/")[0]
-    scale = scale_name(name)
-    words = ["Model", "Data", "Parameters", "Priors", "Sibling", "Sources"]
-    words += ["J ", "y[j]", "holdout[j]", "predictive", "prior_X", "mu ", f"{scale} "]
-    words.append("sigma[j]" if name.startswith("eight_schools") else "n[j]")
+    words = ["Model", "Data", "Parameters", "Prior", "Sibling", "Sources"]
+    words += ["J ", "y[j]", "holdout[j]", "predictive", "prior_X"]
+    words += ["theta[j]  " if k == "theta" else f"{k} " for k in LEGAL[name]]
+    words.append("sigma[j]" if is_normal(name) else "n[j]")
     assert [word for word in words if word not in header] == []
 
 

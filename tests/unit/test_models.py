@@ -17,6 +17,15 @@ from hbstan.types import StanProgram
 
 LOGIT = ("logit_noncentered", "logit_centered")
 SCHOOLS = ("eight_schools_noncentered", "eight_schools_centered")
+#: What groups have to do with each other.
+ALTERNATIVES = {
+    "binomial_pooled": "complete",
+    "binomial_unpooled": "none",
+    "normal_pooled": "complete",
+    "normal_unpooled": "none",
+    "logit_student_t": "partial",
+    "logit_mixture": "partial",
+}
 
 
 def binomial(n: list[int], y: list[int]) -> data.Dataset:
@@ -44,7 +53,7 @@ def declared(program: str, block: str) -> set[str]:
 
 
 def test_the_catalogue() -> None:
-    assert set(models.names()) == {*LOGIT, *SCHOOLS, "beta_binomial"}
+    assert set(models.names()) == {*LOGIT, *SCHOOLS, *ALTERNATIVES, "beta_binomial"}
     for name in models.names():
         assert models.get(name).name == name
 
@@ -114,6 +123,31 @@ def test_labelled_dimensions(name: str) -> None:
     assert model.dims["theta"] == ["group"]
     assert "mu" not in model.dims
     assert {p.name for p in model.parameters if p.dims} == set(model.dims)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_pooling_says_where_groups_come_from(name: str) -> None:
+    model = models.get(name)
+    assert model.pooling == ALTERNATIVES.get(name, "partial")
+    assert model.record()["pooling"] == model.pooling
+    by_group = [p.name for p in model.top_level if p.dims]
+    assert by_group == (["theta"] if model.pooling == "none" else [])
+
+
+def test_priors_of_the_alternatives() -> None:
+    surgical, schools = datasets.load("surgical"), datasets.load("eight_schools")
+    for name in ("binomial_pooled", "logit_student_t", "logit_mixture"):
+        chosen = models.resolve_priors(models.get(name), surgical)
+        first = next(iter(chosen.values()))
+        assert first.prior.args == pytest.approx((np.log(0.075 / 0.925), 1))
+        assert first.origin == "source of the dataset"
+        assert {c.origin for c in list(chosen.values())[2:]} <= {"default"}
+    unpooled = models.resolve_priors(models.get("binomial_unpooled"), surgical)
+    assert unpooled["theta"].prior == pr.Normal(0, 1.5)
+    pooled = models.resolve_priors(models.get("normal_pooled"), schools)
+    assert pooled["mu"].prior == pr.Normal(0, 5)
+    alone = models.resolve_priors(models.get("normal_unpooled"), schools)
+    assert alone["theta"].prior.scale > 2 * 15
 
 
 def test_siblings_share_their_parameters() -> None:
