@@ -170,6 +170,9 @@ def _names(fit: Fit, var_names: Iterable[str] | None) -> list[str]:
     chosen = [
         p.name
         for p in fit.like.parameters
-        if p.role or not p.dims or p.name == fit.like.estimate
+        if p.role
+        # A concentration of the same moments says again what tau says, without a mean.
+        or (not p.dims and p.unit != "trials")
+        or p.name == fit.like.estimate
     ]
     return [name for name in chosen if name in known]

@@ -282,7 +282,9 @@ def test_what_is_watched() -> None:
         "icc": np.full(shape, 0.5),
     }
     fit = made("logit_noncentered", values)
-    watched = quantities(fit)
+    # By default not the derived concentration, of which tau says the same.
+    assert [q.label for q in quantities(fit)] == ["mu", "tau", "p[g0]", "p[g1]"]
+    watched = quantities(fit, ["mu", "tau", "p", "kappa"])
     labels = [quantity.label for quantity in watched]
     assert labels == ["mu", "tau", "p[g0]", "p[g1]", "log(kappa)"]
     assert [quantity.group for quantity in watched][2:4] == ["g0", "g1"]
