@@ -194,6 +194,36 @@ def others(backend: str) -> list[str]:
     return lines
 
 
+def sensitivity(fit: Fit) -> list[str]:
+    """Return what the priors and single groups do to the posterior."""
+    scaled = hb.power_scaling(fit).to_frame()
+    lines = [
+        "| quantity | prior of mu | prior of tau | likelihood | diagnosis |",
+        "|---|---|---|---|---|",
+    ]
+    for name in ("mu", "tau", "p_pop_mean", "icc"):
+        r: Any = scaled.loc[name]
+        lines.append(
+            f"| {name} | {r['prior of mu']:.3f} | {r['prior of tau']:.3f} | "
+            f"{r['likelihood']:.3f} | {r['diagnosis']} |"
+        )
+    swapped = hb.swap_priors(fit).moves()
+    left = hb.influence(fit)
+    moves = left.moves()
+    lines += ["", "| change | mu | tau | p_pop_mean | largest move of any quantity |"]
+    lines += ["|---|---|---|---|---|"]
+    for frame, what in ((swapped, "{}"), (moves, "without {}")):
+        for column in frame.columns:
+            one = frame[column].dropna()
+            others = one.drop(f"p[{column}]", errors="ignore")
+            worst = str(others.abs().idxmax())
+            lines.append(
+                f"| {what.format(column)} | {one['mu']:+.2f} | {one['tau']:+.2f} | "
+                f"{one['p_pop_mean']:+.2f} | {worst} {others[worst]:+.2f} |"
+            )
+    return lines
+
+
 def shrinkage(fit: Fit) -> list[str]:
     """Set the accounts' correlations of shrinkage beside those computed."""
     account = {"size": -0.68, "extremity": 0.71, "uncertainty": 0.73}
@@ -236,6 +266,8 @@ def main() -> None:
     errors, left = hb.accuracy(fit), hb.residuals(fit, seed=SEED)
     print("### Accounts of the logit\n")
     print("\n".join(claims(prior, check, errors, left, fit)), "\n")
+    print("### Sensitivity\n")
+    print("\n".join(sensitivity(fit)), "\n")
     print("### Shrinkage\n")
     print("\n".join(shrinkage(fit)), "\n")
     print("### Other models\n")

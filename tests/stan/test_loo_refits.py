@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from scipy import stats
 
 import hbstan as hb
 from hbstan.errors import BackendError, NotSupportedError
@@ -118,3 +121,40 @@ def test_refits_on_both_backends_agree_and_compile_nothing(
         error = np.hypot(a["mcse_mean"], b["mcse_mean"])
         # 14 quantities, two refits.
         assert ((a["mean"] - b["mean"]).abs() < 4 * error).all()
+
+
+def exact_pooled(y: np.ndarray, sigma: np.ndarray, loc: float, scale: float) -> Any:
+    """Return log p(y_j | y_-j) of one mean with a normal prior, in closed form."""
+    values = []
+    for j in range(y.size):
+        weight = np.delete(1 / sigma**2, j)
+        precision = weight.sum() + 1 / scale**2
+        mean = (np.delete(y, j) @ weight + loc / scale**2) / precision
+        spread = np.sqrt(1 / precision + sigma[j] ** 2)
+        values.append(stats.norm.logpdf(y[j], mean, spread))
+    return np.array(values)
+
+
+@pytest.mark.parametrize("lowest", ["psis", "exact"])
+def test_complete_pooling_has_its_closed_form(lowest: str) -> None:
+    schools = hb.datasets.load("eight_schools")
+    priors = {"mu": hb.Normal(3, 6)}
+    fit = hb.fit("normal_pooled", schools, priors=priors, seed=1, backend="stanli")
+    found = hb.loo(fit, lowest=lowest)
+    truth = exact_pooled(schools.y, schools.sigma, 3.0, 6.0)
+    error = (found.table["elpd"] - truth).abs()
+    assert (error < 4 * found.table["mcse"]).all()
+    assert abs(found.elpd - truth.sum()) < 3 * found.mcse
+    # What must fail: another prior is many Monte Carlo errors away.
+    other = exact_pooled(schools.y, schools.sigma, 20.0, 6.0)
+    assert abs(found.elpd - other.sum()) > 10 * found.mcse
+
+
+def test_no_pooling_predicts_from_the_prior_alone() -> None:
+    schools = hb.datasets.load("eight_schools")
+    priors = {"theta": hb.Normal(3, 12)}
+    fit = hb.fit("normal_unpooled", schools, priors=priors, seed=1, backend="stanli")
+    found = hb.loo(fit, lowest="exact")
+    spread = np.sqrt(12.0**2 + schools.sigma**2)
+    truth = stats.norm.logpdf(schools.y, 3.0, spread)
+    assert found.table["elpd"].to_numpy() == pytest.approx(truth, abs=1e-6)
