@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["forest", "ranks", "trace"]
 
 _BAND_SIMULATIONS = 200
+#: Panels side by side in the rank plot, and groups of a variable in any plot.
+_MOST_COLUMNS, _MOST_GROUPS = 4, 12
 #: Ranks are drawn of at most so many draws per chain.
 _MOST_RANKED = 500
 #: Shorter moves, as a share of the picture's width, are drawn without an arrow.
@@ -79,8 +81,9 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
     axes.scatter(
         table["mean"], rows, s=30, color=BASE, zorder=4, label="posterior mean"
     )
-    population, name = _population(fit)
-    axes.axvline(population, color=MUTED, linestyle="--", linewidth=1, label=name)
+    name = next((n for n in ("p_pop_mean", "mu") if n in fit.posterior), None)
+    if name is not None:  # groups without pooling have no population
+        _mark_population(axes, float(fit.posterior[name].mean()), name)
     _name_rows(axes, [_row_label(label, row) for label, row in table.iterrows()])
     axes.set_xlabel(_estimate_label(fit))
     axes.set_title(f"{fit.tree.attrs['data_name']}: {fit.model}", loc="left")
@@ -95,7 +98,8 @@ def ranks(fit: Fit, var_names: list[str] | None = None, *, seed: int = 0) -> Fig
     ----------
     fit : Fit
     var_names : list of str, optional
-        Variables; by default the top-level parameters.
+        Scalars, or variables that are one a group, of which the first 12 groups
+        are drawn; by default the top-level parameters.
     seed : int
         For the simulated ranks that the band is computed from, so that the picture
         of a fit can be made again.
@@ -124,20 +128,23 @@ def ranks(fit: Fit, var_names: list[str] | None = None, *, seed: int = 0) -> Fig
     from arviz_plots import plot_rank
     from matplotlib.lines import Line2D
 
-    names = var_names or _top_level(fit)
+    scalars = xr.Dataset(_scalars(fit, var_names or _top_level(fit)))
     every = -(-fit.posterior.sizes["draw"] // _MOST_RANKED)
-    thinned = fit.posterior[names].isel(draw=slice(None, None, every))
+    thinned = scalars.isel(draw=slice(None, None, every))
+    columns = min(len(thinned), _MOST_COLUMNS)
+    rows = -(-len(thinned) // _MOST_COLUMNS)
     colors = [CHAINS[i % len(CHAINS)] for i in range(thinned.sizes["chain"])]
     # The band comes from simulated uniform ranks: few make the picture quick.
     band = {"n_simulations": _BAND_SIMULATIONS, "rng": np.random.default_rng(seed)}
     with _figures_unregistered():
         collection = plot_rank(
             xr.DataTree.from_dict({"posterior": thinned}),
-            var_names=names,
+            var_names=[str(name) for name in thinned.data_vars],
             backend="matplotlib",
             stats={"ecdf_pit": band},
             color=colors,
-            figure_kwargs={"figsize": (3.6 * len(names) + 1.2, 3.0)},
+            col_wrap=_MOST_COLUMNS,
+            figure_kwargs={"figsize": (3.6 * columns + 1.2, 3.0 * rows)},
         )
         figure: Figure = collection.viz["figure"].item()
     figure.set_layout_engine("constrained")
@@ -157,7 +164,8 @@ def trace(fit: Fit, var_names: list[str] | None = None) -> Figure:
     ----------
     fit : Fit
     var_names : list of str, optional
-        Scalar variables; by default the top-level parameters.
+        Scalars, or variables that are one a group, of which the first 12 groups
+        are drawn; by default the top-level parameters.
 
     Returns
     -------
@@ -166,11 +174,11 @@ def trace(fit: Fit, var_names: list[str] | None = None) -> Figure:
     from matplotlib.figure import Figure
 
     names = var_names or _top_level(fit)
-    posterior = fit.posterior
-    figure = Figure(figsize=(7.5, 0.8 + 1.7 * len(names)), layout="constrained")
-    panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, name in zip(panels, names, strict=True):
-        values = posterior[name].transpose("chain", "draw").values
+    scalars = _scalars(fit, names)
+    figure = Figure(figsize=(7.5, 0.8 + 1.7 * len(scalars)), layout="constrained")
+    panels = figure.subplots(len(scalars), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, draws) in zip(panels, scalars.items(), strict=True):
+        values = draws.transpose("chain", "draw").values
         for chain, line in enumerate(values):
             color = CHAINS[chain % len(CHAINS)]
             axes.plot(line, color=color, linewidth=0.5, alpha=0.8, label=f"{chain}")
@@ -236,16 +244,33 @@ def _name_rows(axes: Axes, labels: list[str]) -> None:
     axes.set_axisbelow(True)
 
 
-def _population(fit: Fit) -> tuple[float, str]:
-    """Posterior mean of the population's average, on the estimates' scale."""
-    name = "p_pop_mean" if "p_pop_mean" in fit.posterior else "mu"
-    return float(fit.posterior[name].mean()), f"population mean ({name})"
+def _mark_population(axes: Axes, mean: float, name: str) -> None:
+    """Mark the posterior mean of the population's average, on the estimates' scale."""
+    label = f"population mean ({name})"
+    axes.axvline(mean, color=MUTED, linestyle="--", linewidth=1, label=label)
 
 
 def _estimate_label(fit: Fit) -> str:
     assert fit.like is not None  # or there would be no estimate
     parameter = next(p for p in fit.like.parameters if p.name == fit.estimate)
     return f"{parameter.meaning} ({parameter.unit})"
+
+
+def _scalars(fit: Fit, names: list[str]) -> dict[str, Any]:
+    """Draws by name; variables that are one a group by name and label.
+
+    Of many groups the first are taken: more panels than that nobody looks at.
+    """
+    out: dict[str, Any] = {}
+    for name in names:
+        draws = fit.posterior[name]
+        if "group" not in draws.dims:
+            out[name] = draws
+            continue
+        labels = draws["group"].values[:_MOST_GROUPS]
+        by_label = {k: draws.sel(group=k, drop=True) for k in labels}
+        out |= {f"{name}[{label_text(k)}]": values for k, values in by_label.items()}
+    return out
 
 
 def _top_level(fit: Fit) -> list[str]:

@@ -11,7 +11,7 @@ ranks of the parameters in the posterior given ``y`` and ``y_new`` are uniform
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +69,15 @@ class PosteriorGenerator:
         ``J``, ``y`` and ``n`` or ``sigma``.
     replicate : {"groups", "trials"}
         What is appended.
+    priors : mapping of str to Prior
+        Where the new groups of a model without pooling come from.
     """
 
     model: str
     draws: Mapping[str, NDArray[Any]]
     data: Mapping[str, Any]
     replicate: str
+    priors: Mapping[str, Prior] = field(default_factory=dict)
 
     def __call__(
         self, rng: np.random.Generator
@@ -92,8 +95,10 @@ class PosteriorGenerator:
         import numpy as np
 
         model, sizes = models.get(self.model), self._sizes
-        top = {p.name: np.atleast_1d(drawn[p.name]) for p in model.top_level}
-        new = draw_groups(model, top, int(self.data["J"]), rng)
+        shared = [p.name for p in model.top_level if not p.dims]
+        top = {name: np.atleast_1d(drawn[name]) for name in shared}
+        count = int(self.data["J"])
+        new = draw_groups(model, top, count, rng, priors=self.priors, size=1)
         y_new = draw_data(model, {**top, **new}, self.data, rng)[0]
         parameters = {
             name: np.concatenate([value, new[name][0]]) if np.ndim(value) else value
@@ -115,7 +120,13 @@ class PosteriorGenerator:
         from scipy.special import expit
 
         model, sizes = models.get(self.model), self._sizes
-        theta = np.asarray(drawn["theta"])[None]
+        # Groups that are all alike have no theta of their own.
+        own = (
+            drawn["theta"]
+            if "theta" in drawn
+            else np.repeat(drawn["mu"], self.data["J"])
+        )
+        theta = np.asarray(own)[None]
         y_new = draw_data(
             model, {"theta": theta, "p": np.asarray(expit(theta))}, self.data, rng
         )[0]
@@ -235,11 +246,12 @@ def _around(
     """Return the problem whose parameters come from the posterior given ``data``."""
     import numpy as np
 
+    given = {name: choice.prior for name, choice in prior.priors.items()}
     child = np.random.SeedSequence(options.seed, spawn_key=(_FIT_CHILD,))
     at_hand = fit(
         model,
         data,
-        priors={name: choice.prior for name, choice in prior.priors.items()},
+        priors=given,
         predictive=False,
         seed=int(child.generate_state(1)[0]),
         chains=_CHAINS,
@@ -261,7 +273,7 @@ def _around(
         labels = (*labels, *(f"{label} (new)" for label in labels))
     return replace(
         prior,
-        generator=PosteriorGenerator(like.name, draws, own, replicate),
+        generator=PosteriorGenerator(like.name, draws, own, replicate, given),
         coords=dict.fromkeys(prior.coords, labels),
         design=f"{prior.design}; as many {replicate} replicated",
         kind="posterior",

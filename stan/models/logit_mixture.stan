@@ -96,10 +96,11 @@ transformed parameters {
   real<lower=0> sd_all = hypot(tau, gap * sqrt(lambda * (1 - lambda)));
   vector[J] theta = mu_low + lambda * gap + sd_all * z;
   // Log prior densities of the top-level parameters, for power-scaling.
-  vector[4] lprior = [prior_lpdf(mu_low | prior_mu_low, prior_mu_low_args),
-                      prior_lpdf(gap | prior_gap, prior_gap_args),
-                      prior_lpdf(tau | prior_tau, prior_tau_args),
-                      prior_lpdf(lambda | prior_lambda, prior_lambda_args)]';
+  vector[4] lprior;
+  lprior[1] = prior_lpdf(mu_low | prior_mu_low, prior_mu_low_args);
+  lprior[2] = prior_lpdf(gap | prior_gap, prior_gap_args);
+  lprior[3] = prior_lpdf(tau | prior_tau, prior_tau_args);
+  lprior[4] = prior_lpdf(lambda | prior_lambda, prior_lambda_args);
 }
 model {
   real high = (1 - lambda) * gap / sd_all; // medians in units of z

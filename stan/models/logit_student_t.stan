@@ -79,9 +79,10 @@ parameters {
 transformed parameters {
   vector[J] theta = mu + tau * z;
   // Log prior densities of the top-level parameters, for power-scaling.
-  vector[3] lprior = [prior_lpdf(mu | prior_mu, prior_mu_args),
-                      prior_lpdf(tau | prior_tau, prior_tau_args),
-                      prior_lpdf(nu | prior_nu, prior_nu_args) - log_above]';
+  vector[3] lprior;
+  lprior[1] = prior_lpdf(mu | prior_mu, prior_mu_args);
+  lprior[2] = prior_lpdf(tau | prior_tau, prior_tau_args);
+  lprior[3] = prior_lpdf(nu | prior_nu, prior_nu_args) - log_above;
 }
 model {
   target += sum(lprior);

@@ -16,6 +16,7 @@ from scipy import integrate, special, stats
 
 import hbstan as hb
 from hbstan import datasets, models
+from hbstan.plots import fit as plots
 from hbstan.priors import parse_prior
 
 #: The promised absolute accuracy of a log probability.
@@ -328,6 +329,35 @@ def test_fits_are_labelled_like_the_others() -> None:
         assert all(v.dims == ("chain", "draw") for v in prior.data_vars.values())
         for group in ("log_likelihood", "log_likelihood_group", "posterior_predictive"):
             assert fit.tree[group]["y"].dims == ("chain", "draw", "group")
+
+
+@pytest.mark.parametrize("name", ["binomial_pooled", "binomial_unpooled"])
+@pytest.mark.parametrize("replicate", ["groups", "trials"])
+def test_calibration_around_the_data(name: str, replicate: str) -> None:
+    result = hb.posterior_sbc(
+        name,
+        "surgical",
+        replicate=replicate,
+        n_sims=20,
+        seed=1,
+        backend="stanli",
+        workers=1,
+    )
+    checks = result.checks()
+    assert checks["failures"].passed
+    assert checks["uniformity"].passed
+
+
+@pytest.mark.parametrize("name", ["binomial_unpooled", "normal_unpooled"])
+def test_pictures_of_groups_without_population(name: str) -> None:
+    data = "surgical" if name.startswith("binomial") else "eight_schools"
+    fit = hb.fit(name, data, seed=1, backend="stanli")
+    count = datasets.load(data).J
+    for draw in (plots.trace, plots.ranks):
+        titles = [a.get_title() + a.get_ylabel() for a in draw(fit).axes]
+        assert sum("theta[" in title for title in titles) == count
+    labels = plots.forest(fit).axes[0].get_legend_handles_labels()[1]
+    assert not [label for label in labels if "population" in label]
 
 
 def test_heavy_tails_on_the_surgical_data() -> None:
