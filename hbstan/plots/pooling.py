@@ -135,7 +135,7 @@ def rank_probabilities(result: Ranks) -> Figure:
     axes.set_title(f"{result.data_name}: ranks in {result.model}", loc="left")
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("probability (numbers: per cent)" if numbered else "probability")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.ax.spines["outline"].set_visible(False)
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     return figure
 

@@ -175,7 +175,7 @@ def influence(result: Influence) -> Figure:
     )
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("move of the posterior mean (sd of the fit)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.ax.spines["outline"].set_visible(False)
     return figure
 
 
