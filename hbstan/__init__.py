@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from hbstan.sbc import SBCResult, posterior_sbc, sbc
     from hbstan.sensitivity import influence, power_scaling, swap_priors
     from hbstan.toolchain import install_cmdstan
+    from hbstan.workflow import Criteria, Workflow, workflow
 
 __version__ = "0.1.0"
 
@@ -83,6 +84,7 @@ _NAMES = {
     "Check": "results",
     "Checks": "results",
     "Comparison": "compare",
+    "Criteria": "workflow",
     "Exponential": "priors",
     "Fit": "fit",
     "Gamma": "priors",
@@ -99,6 +101,7 @@ _NAMES = {
     "SBCResult": "sbc",
     "StudentT": "priors",
     "Thresholds": "diagnostics",
+    "Workflow": "workflow",
     "accuracy": "predictive",
     "average": "compare",
     "compare": "compare",
@@ -123,6 +126,7 @@ _NAMES = {
     "sbc": "sbc",
     "shrinkage": "pooling",
     "swap_priors": "sensitivity",
+    "workflow": "workflow",
 }
 
 __all__ = [
@@ -131,6 +135,7 @@ __all__ = [
     "Check",
     "Checks",
     "Comparison",
+    "Criteria",
     "Exponential",
     "Fit",
     "Gamma",
@@ -147,6 +152,7 @@ __all__ = [
     "SBCResult",
     "StudentT",
     "Thresholds",
+    "Workflow",
     "accuracy",
     "average",
     "backends",
@@ -181,6 +187,7 @@ __all__ = [
     "simulate",
     "swap_priors",
     "toolchain",
+    "workflow",
 ]
 
 

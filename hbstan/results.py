@@ -7,15 +7,25 @@ input is never mistaken for success.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
-__all__ = ["Check", "Checks", "Outcome", "StageResult", "json_number"]
+__all__ = [
+    "Check",
+    "Checks",
+    "Outcome",
+    "Picture",
+    "StageResult",
+    "Table",
+    "json_number",
+]
 
 
 class Outcome(StrEnum):
@@ -158,27 +168,176 @@ class Checks(Sequence[Check]):
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table for people: labelled columns, one tuple of cells a row.
+
+    Parameters
+    ----------
+    name : str
+        Stable identifier, unique in its stage.
+    caption : str
+        What the table shows, in a sentence.
+    columns : tuple of str
+        The columns' headings, with units where there are any.
+    rows : tuple of tuple
+        Cells: text, numbers, truth values, or None where there is nothing to say.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        caption: str,
+        frame: pd.DataFrame,
+        *,
+        index: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Table:
+        """Return a table of a frame's columns, those of ``labels`` if it is given.
+
+        Parameters
+        ----------
+        name, caption : str
+        frame : pandas.DataFrame
+        index : str, optional
+            Heading of the index, which becomes the first column.
+        labels : mapping of str to str, optional
+            Column to heading; other columns are left out.
+        """
+        shown = dict(labels) if labels else {str(c): str(c) for c in frame.columns}
+        cells = [frame[column].tolist() for column in shown]
+        heads = tuple(shown.values())
+        if index is not None:
+            cells, heads = [frame.index.tolist(), *cells], (index, *heads)
+        return cls(name, caption, heads, tuple(zip(*cells, strict=True)))
+
+    def record(self) -> dict[str, Any]:
+        """Return the table as JSON-ready data."""
+        return {
+            "name": self.name,
+            "caption": self.caption,
+            "columns": list(self.columns),
+            "rows": [[_json_cell(cell) for cell in row] for row in self.rows],
+        }
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with the words that stand for it.
+
+    Parameters
+    ----------
+    name : str
+        Stable identifier, unique in its stage.
+    caption : str
+        What to look for in it.
+    alt : str
+        What it shows, for those who cannot see it.
+    draw : callable
+        Returns the matplotlib figure.
+    """
+
+    name: str
+    caption: str
+    alt: str
+    draw: Callable[[], Figure]
+
+
+@dataclass(frozen=True)
 class StageResult:
     """The outcome of one ordered step of an analysis.
 
     Parameters
     ----------
     stage : str
-        The step's name.
+        The step's name, e.g. ``"calibration"``.
     question : str
         What the step asks.
     checks : Checks
         The answers.
+    gates : tuple of str, optional
+        Names of the checks that must pass for the analysis to go on, by default all
+        of them; of the others, those that do not pass are limitations to be named.
+    answer : str
+        What was found, in a sentence or two.
+    tables : tuple of Table
+    pictures : tuple of Picture
+    notes : tuple of str
+        What a reader should know besides.
+    retries : tuple of str
+        What was tried again, with what change and why, in order.
+    command : str
+        What repeats the step alone; empty where nothing does.
+    result : object
+        What the step computed, e.g. a fit; no part of the record.
     """
 
     stage: str
     question: str
     checks: Checks
+    gates: tuple[str, ...] | None = None
+    answer: str = ""
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    notes: tuple[str, ...] = ()
+    retries: tuple[str, ...] = ()
+    command: str = ""
+    result: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def gate(self) -> Checks:
+        """The checks that must pass for the analysis to go on."""
+        return Checks(c for c in self.checks if self._is_gate(c))
 
     @property
     def outcome(self) -> Outcome:
-        """The joint outcome of the stage's checks."""
-        return self.checks.outcome
+        """Pass if every gate passed; else fail if one failed; else not run.
+
+        A stage with ``gates=()`` passes: nothing in it can stop an analysis.
+        """
+        return Outcome.PASS if self.gates == () else self.gate.outcome
+
+    @property
+    def limitations(self) -> tuple[Check, ...]:
+        """The checks beside the gates that did not pass."""
+        return tuple(c for c in self.checks.failed() if not self._is_gate(c))
+
+    def _is_gate(self, check: Check) -> bool:
+        return self.gates is None or check.name in self.gates
+
+    def record(self) -> dict[str, Any]:
+        """Return the stage as JSON-ready data; pictures by name, without figures."""
+        return {
+            "stage": self.stage,
+            "question": self.question,
+            "outcome": self.outcome.value,
+            "answer": self.answer,
+            "checks": [
+                {**c.record(), "gate": self._is_gate(c)} for c in self.checks
+            ],
+            "tables": [table.record() for table in self.tables],
+            "pictures": [
+                {"name": p.name, "caption": p.caption, "alt": p.alt}
+                for p in self.pictures
+            ],
+            "notes": list(self.notes),
+            "retries": list(self.retries),
+            "command": self.command,
+        }
+
+
+def _json_cell(cell: Any) -> Any:
+    """Return a table's cell as data that JSON can hold."""
+    if cell is None or isinstance(cell, (bool, str)):
+        return cell
+    if isinstance(cell, Integral):
+        return int(cell)
+    return json_number(float(cell)) if isinstance(cell, Real) else str(cell)
 
 
 def json_number(value: float | None) -> float | int | str | None:

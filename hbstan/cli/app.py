@@ -12,6 +12,7 @@ from hbstan.cli.calibrating import sbc
 from hbstan.cli.codes import ENGINE_FAILED
 from hbstan.cli.criticising import check, compare
 from hbstan.cli.fitting import fit
+from hbstan.cli.flowing import workflow
 from hbstan.cli.lists import datasets, models
 from hbstan.cli.machine import compile, doctor, install_cmdstan
 from hbstan.cli.options import Debug
@@ -95,6 +96,10 @@ def _hbstan(
     """Fit, check and compare hierarchical models."""
 
 
-for _command in (doctor, models, datasets, compile, fit, check, compare, sbc):
+_COMMANDS = (
+    *(doctor, models, datasets, compile),
+    *(fit, check, compare, sbc, workflow),
+)
+for _command in _COMMANDS:
     app.command()(_command)
 app.command("install-cmdstan")(install_cmdstan)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hbstan.cli.options import Debug, Json, Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["datasets", "models"]
 
@@ -64,8 +67,18 @@ def datasets(
         "note": info.note,
         "model": info.default_model,
         "priors": ", ".join(f"{k} ~ {v}" for k, v in info.priors.items()),
+        "truth": _listing(info.truth),
+        **{name: _listing({"": values}) for name, values in info.extra.items()},
     }
     dataset = bundled.load(name)
     for line in dataset_lines(dataset, about):
         console.print(line)
     screen.result({**about, "data": dataset.to_stan(), "labels": list(dataset.labels)})
+
+
+def _listing(values: Mapping[str, float | tuple[float, ...]]) -> str:
+    """Return named numbers as text; a tuple has one a group."""
+    return ", ".join(
+        " ".join([key, *(f"{v:g}" for v in (x if isinstance(x, tuple) else (x,)))])
+        for key, x in values.items()
+    ).strip()

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hbstan.plots.compare import comparison, pointwise_differences
+from hbstan.plots.data import funnel
 from hbstan.plots.fit import forest, ranks, trace
 from hbstan.plots.loo import loo_groups, loo_ladder, pareto_k
 from hbstan.plots.pooling import (
@@ -40,6 +41,7 @@ __all__ = [
     "comparison",
     "exceedance",
     "forest",
+    "funnel",
     "heterogeneity",
     "influence",
     "loo_groups",

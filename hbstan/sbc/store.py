@@ -23,6 +23,7 @@ __all__ = [
     "MemoryStore",
     "Store",
     "decode",
+    "difference",
     "encode",
     "open_store",
     "saved_identity",
@@ -279,7 +280,7 @@ def _claim(folder: Path, identity: Mapping[str, Any], key: str, resume: bool) ->
     if saved != json.loads(json.dumps(identity)):
         raise StoreError(
             f"the store {str(folder)!r} is of another run: "
-            f"{_difference(saved, identity)}.",
+            f"{difference(saved, identity)}.",
             remedy=_OTHER,
         )
     if not resume and records.is_dir() and any(records.iterdir()):
@@ -289,8 +290,8 @@ def _claim(folder: Path, identity: Mapping[str, Any], key: str, resume: bool) ->
         )
 
 
-def _difference(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Name what differs, with both values where they are short."""
+def difference(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Name what differs between two identities, with both values if short."""
     wanted = json.loads(json.dumps(wanted))
     parts = []
     for name in dict.fromkeys([*saved, *wanted]):
@@ -298,7 +299,7 @@ def _difference(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
         if old == new:
             continue
         if isinstance(old, dict) and isinstance(new, dict):
-            parts.append(f"{name} ({_difference(old, new)})")
+            parts.append(f"{name} ({difference(old, new)})")
         else:
             parts.append(f"{name} is {_short(old)} there and {_short(new)} here")
     return "; ".join(parts)

@@ -31,8 +31,9 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("fit",),
     ("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),
     ("plots",),
-    ("workflow", "doctor"),
+    ("doctor",),
     ("report",),
+    ("workflow",),
     ("cli", "__main__"),
 )
 #: Imports that the order forbids and that are accepted all the same.
@@ -40,6 +41,7 @@ ACCEPTED: Mapping[tuple[str, str], str] = {
     ("hbstan.fit", "hbstan.__version__"): "a fit records the package's version",
     ("hbstan.sbc.run", "hbstan.__version__"): "a store is of one version",
     ("hbstan.cli.app", "hbstan.__version__"): "--version prints it",
+    ("hbstan.workflow.request", "hbstan.__version__"): "a folder is of one version",
     ("hbstan.compile", "hbstan.backends"): (
         "compile() asks the chosen backend, which keeps its programs by compile's keys"
     ),

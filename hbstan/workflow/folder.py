@@ -1,0 +1,179 @@
+"""A workflow's folder: what was asked, and what each stage found."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hbstan.errors import StoreError
+from hbstan.files import atomic_path, require_writable, write_bytes
+from hbstan.sbc.store import difference
+
+if TYPE_CHECKING:
+    from hbstan.results import Picture
+
+__all__ = ["Folder", "open_folder"]
+
+_FORMAT = 1
+_OTHER = "Use another folder, or repeat the call as it was."
+
+
+class Folder:
+    """Files of one workflow; open one with :func:`open_folder`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def plan(self) -> dict[str, Any] | None:
+        """Return what was asked, or None in a new folder.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged, or of another format.
+        """
+        return read_plan(self.path)
+
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Keep what is asked, before anything is computed."""
+        write_json(self / "plan.json", {"format": _FORMAT, **plan})
+
+    def stage(self, key: str) -> dict[str, Any] | None:
+        """Return a finished stage's record, or None."""
+        file = self._stage_file(key)
+        try:
+            record: dict[str, Any] = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as err:
+            raise StoreError(
+                f"{str(file)!r} is damaged: {err}.",
+                remedy="Remove the file: the stage is then repeated.",
+            ) from err
+        return record
+
+    def write_stage(self, key: str, record: Mapping[str, Any]) -> None:
+        """Keep a finished stage's record; what belongs to it is written before."""
+        write_json(self._stage_file(key), record)
+
+    def forget_stages(self) -> None:
+        """Remove the stages' records; simulations are kept."""
+        for file in sorted((self / "stages").glob("**/*.json")):
+            file.unlink()
+
+    def draw(self, key: str, picture: Picture) -> str:
+        """Draw a picture into an SVG file and return its name in the folder.
+
+        The same results give the same bytes.
+        """
+        import matplotlib as mpl
+
+        name = f"figures/{key.replace('/', '-')}-{picture.name}.svg"
+        # Text stays text, and identifiers do not depend on chance or time.
+        fixed = {"svg.hashsalt": "hbstan", "svg.fonttype": "path"}
+        with warnings.catch_warnings(), mpl.rc_context(fixed):
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            figure = picture.draw()
+            with atomic_path(self / name) as partial:
+                figure.savefig(partial, format="svg", metadata={"Date": None})
+        return name
+
+    def _stage_file(self, key: str) -> Path:
+        return self / "stages" / f"{key}.json"
+
+
+def read_plan(path: Path) -> dict[str, Any] | None:
+    """Return what a folder's workflow was asked, or None if there is none.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged, or of another format.
+    """
+    file = path / "plan.json"
+    if not file.is_file():
+        return None
+    try:
+        plan: dict[str, Any] = json.loads(file.read_bytes())
+        saved = plan.pop("format")
+    except (ValueError, KeyError, AttributeError) as err:
+        raise StoreError(
+            f"{str(file)!r} is damaged or no workflow's plan: {err}.",
+            remedy="Restore it, or use another folder.",
+        ) from err
+    if saved != _FORMAT:
+        raise StoreError(
+            f"{str(file)!r} has format {saved!r}, but this hbstan reads {_FORMAT}.",
+            remedy=_OTHER,
+        )
+    return plan
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[Folder]:
+    """Open a folder for one workflow, alone, while the body runs.
+
+    Raises
+    ------
+    StoreError
+        If another process works in it, it cannot be written, or holds other files
+        and no plan.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        require_writable(path)
+        lock = FileLock(path / "lock", timeout=0)
+        lock.acquire()
+    except OSError as err:
+        # Timeout is an OSError as well.
+        if isinstance(err, Timeout):
+            raise StoreError(
+                f"another process is working in the folder {str(path)!r}.",
+                remedy="Wait until it has finished, or use another folder.",
+            ) from err
+        raise StoreError(
+            f"the folder is {str(path)!r}, but must be one that can be written: "
+            f"{err.strerror or err}.",
+            remedy="Name another folder; it is created where there is none.",
+        ) from err
+    try:
+        yield Folder(path)
+    finally:
+        lock.release()
+
+
+def require_same(
+    saved: Mapping[str, Any], wanted: Mapping[str, Any], path: Path
+) -> None:
+    """Refuse a folder whose workflow was asked something else.
+
+    Raises
+    ------
+    StoreError
+        The message names what differs.
+    """
+    if dict(saved) != json.loads(json.dumps(dict(wanted))):
+        raise StoreError(
+            f"the folder {str(path)!r} holds another workflow: "
+            f"{difference(saved, wanted)}.",
+            remedy=_OTHER,
+        )
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record as JSON, atomically."""
+    text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
+    write_bytes(path, (text + "\n").encode())
