@@ -10,15 +10,17 @@ import json
 from importlib import resources
 from typing import Any
 
-from hbstan.workflow.after import check_posterior, check_sensitivity, cross_validate
 from hbstan.workflow.before import calibrate, check_prior
 from hbstan.workflow.conclusions import compare_models, conclude
 from hbstan.workflow.criteria import Criteria
+from hbstan.workflow.crossing import cross_validate
 from hbstan.workflow.describe import describe_data
 from hbstan.workflow.document import without_times
 from hbstan.workflow.fitting import fit_and_diagnose
 from hbstan.workflow.flow import Workflow, load_workflow, workflow
 from hbstan.workflow.judgement import ModelVerdict, Verdict
+from hbstan.workflow.posterior import check_posterior
+from hbstan.workflow.probing import check_sensitivity
 from hbstan.workflow.stages import STAGES, Stage
 from hbstan.workflow.watch import Watcher
 

@@ -20,6 +20,17 @@ __all__ = ["compare_models", "conclude", "groups_table"]
 
 COMPARISON_QUESTION = "Which model predicts groups that it has not seen best?"
 QUESTION = "What are the groups' values, and does another model predict better?"
+#: Columns of the comparison, and their headings.
+_COMPARED = {
+    "elpd": "elpd",
+    "se": "standard error",
+    "elpd_diff": "difference from the best",
+    "dse": "its standard error",
+    "stacking": "stacking weight",
+    "pseudo_bma": "pseudo-BMA+ weight",
+    "k_max": "largest k",
+    "verdict": "reading",
+}
 #: What is said of a model beside the best one.
 _READINGS = {
     "best": Outcome.PASS,
@@ -58,16 +69,6 @@ def compare_models(
             f"cross-validated: {only}.",
         )
     found = compare(results, seed=seed)
-    labels = {
-        "elpd": "elpd",
-        "se": "standard error",
-        "elpd_diff": "difference from the best",
-        "dse": "its standard error",
-        "stacking": "stacking weight",
-        "pseudo_bma": "pseudo-BMA+ weight",
-        "k_max": "largest k",
-        "verdict": "reading",
-    }
     readings = found.readings()
     return StageResult(
         "comparison",
@@ -82,7 +83,7 @@ def compare_models(
                 "Cross-validated predictions, the best first",
                 found.table,
                 index="model",
-                labels=labels,
+                labels=_COMPARED,
             ),
         ),
         pictures=(
@@ -240,7 +241,8 @@ def sentences(fit: Fit) -> list[str]:
         out.append(
             f"The estimate that differs most from the raw figure is that of {most}: "
             f"{_shown(row['raw'], rate)} was observed, {_shown(row['mean'], rate)} is "
-            "estimated: its own data leave it uncertain, and those of the others count too."
+            "estimated: its own data leave it uncertain, and those of the others "
+            "count too."
         )
     return out
 

@@ -127,7 +127,9 @@ def overall(verdicts: Sequence[ModelVerdict], preferred: str | None) -> Verdict:
 
 def _reason(stage: Mapping[str, Any]) -> str:
     gates = [c for c in stage["checks"] if c["gate"] and c["outcome"] != "pass"]
-    parts = [f"{c['label']}: {c['detail'] or c['outcome']}" for c in gates]
+    parts = [
+        f"{c['label']} ({c['outcome'].replace('_', ' ')}: {c['detail']})" for c in gates
+    ]
     word = "failed" if stage["outcome"] == "fail" else "was not run"
     return f"{stage['title']} {word}. {'; '.join(parts)}."
 

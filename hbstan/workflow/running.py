@@ -13,13 +13,15 @@ from hbstan.fit import Fit
 from hbstan.loo import load_loo, save_loo
 from hbstan.results import Check, Checks, Outcome, StageResult
 from hbstan.sbc.result import SBCResult
-from hbstan.workflow.after import check_posterior, check_sensitivity, cross_validate
 from hbstan.workflow.before import calibrate, check_prior
 from hbstan.workflow.commands import columns, commands
 from hbstan.workflow.conclusions import compare_models, conclude
+from hbstan.workflow.crossing import cross_validate
 from hbstan.workflow.describe import describe_data
 from hbstan.workflow.fitting import fit_and_diagnose, sibling
 from hbstan.workflow.judgement import ModelVerdict, judge
+from hbstan.workflow.posterior import check_posterior
+from hbstan.workflow.probing import check_sensitivity
 from hbstan.workflow.request import Candidate, Request, candidate, stage_seed
 from hbstan.workflow.stages import BY_MODEL, stage
 

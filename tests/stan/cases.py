@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from reference import ARGUMENTS
 
+from hbstan import models
+
 #: The families that the prior of each top-level parameter may take, by program.
 LOCATION, SCALE, PROBABILITY, CONCENTRATION = (1, 2), (3, 4, 5, 6), (7,), (8, 9)
 NORMAL = {"mu": LOCATION, "tau": SCALE}
@@ -40,7 +42,7 @@ HOLDOUT = [0, 0, 0, 1, 0, 0]
 
 def is_normal(name: str) -> bool:
     """Whether a program's data are estimates with standard errors."""
-    return name.startswith(("eight_schools", "normal"))
+    return models.get(name).kind == "normal"
 
 
 def make_data(name: str, *codes: int, **changes: Any) -> dict[str, Any]:

@@ -1,0 +1,315 @@
+"""The workflow on real fits: gates, verdicts, folders."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from workflow_cases import CASES, QUICK, Case, many_groups
+
+import hbstan as hb
+from hbstan.errors import HbstanError, PriorError, SettingsError, StoreError
+from hbstan.workflow import Verdict, Workflow, load_workflow, schema, without_times
+
+ONE = {"seed": 1, "backend": "stanli", "models": "logit_noncentered"}
+
+
+@pytest.fixture(scope="module")
+def surgical(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    out = tmp_path_factory.mktemp("surgical") / "out"
+    return hb.workflow("surgical", criteria=QUICK, out=out, **ONE)
+
+
+def valid(found: Workflow) -> None:
+    """Check that document and report are there, and that they say the same."""
+    jsonschema.Draft202012Validator(schema()).validate(dict(found.document))
+    page = found.report.read_text(encoding="utf-8")
+    assert found.headline in page
+    for record in found.document["stages"]:
+        assert record["title"] in page
+        for picture in record["pictures"]:
+            assert (found.folder / picture["file"]).is_file()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c.stage for c in CASES])
+def test_data_that_should_fail_at_a_gate_fail_there(case: Case, tmp_path: Path) -> None:
+    found = hb.workflow(
+        case.data,
+        case.model,
+        criteria=case.all_criteria(),
+        priors=case.priors,
+        seed=1,
+        backend="stanli",
+        out=tmp_path,
+    )
+    model = found.document["models"][0]
+    assert found.verdict is Verdict.REJECTED
+    assert model["stopped_at"] == case.stage, model
+    assert case.reason in model["reason"]
+    record = next(s for s in found.document["stages"] if s["stage"] == case.stage)
+    failed = [
+        c["name"] for c in record["checks"] if c["gate"] and c["outcome"] == "fail"
+    ]
+    assert case.check in failed
+    assert found.document["answers"] is None
+    assert found.preferred is None
+    assert "No model passed" in found.headline
+    with pytest.raises(HbstanError, match="no answers"):
+        found.answers()
+    valid(found)
+
+
+def test_a_model_that_predicts_worse_fails_at_the_last_gate(tmp_path: Path) -> None:
+    criteria = {
+        **QUICK,
+        # Two models of one kind that are both calibrated predict alike: the worse one
+        # must be let through what would otherwise stop it before.
+        "cross_validation": {"gates": ["loo_draws", "pareto_k", "refits"]},
+        "sensitivity": {"gates": ["group_decides"], "max_left_out": 2},
+    }
+    found = hb.workflow(
+        many_groups(),
+        ["normal_unpooled", "eight_schools_noncentered"],
+        criteria=criteria,
+        priors={
+            "normal_unpooled": {"theta": "Normal(0, 1.5)"},
+            "eight_schools_noncentered": {"mu": "Normal(0, 2)", "tau": "HalfNormal(2)"},
+        },
+        seed=1,
+        backend="stanli",
+        out=tmp_path,
+    )
+    verdicts = {m["name"]: m for m in found.document["models"]}
+    worse = verdicts["normal_unpooled"]
+    assert worse["verdict"] == "rejected"
+    assert "No other model predicts clearly better" in worse["reason"]
+    assert verdicts["eight_schools_noncentered"]["verdict"].startswith("accepted")
+    assert found.preferred == "eight_schools_noncentered"
+    assert any("normal_unpooled" in text for text in found.document["cautions"])
+    valid(found)
+
+
+def test_the_surgical_data_are_answered(surgical: Workflow) -> None:
+    assert surgical.verdict.usable
+    answers = surgical.answers()
+    assert list(answers.index) == list("ABCDEFGHIJKL")
+    # 100,000 draws elsewhere give these.
+    assert answers.loc["A", "estimate"] == pytest.approx(0.050, abs=0.004)
+    assert answers.loc["H", "estimate"] == pytest.approx(0.127, abs=0.004)
+    assert answers["P(highest)"].sum() == pytest.approx(1.0)
+    fit = surgical.fit()
+    assert float(fit.posterior["mu"].mean()) == pytest.approx(-2.56, abs=0.03)
+    assert surgical.stages().loc["Fit and diagnostics", "logit_noncentered"] == "pass"
+    assert "12 groups" in surgical.document["methods"]["paragraph"]
+    assert surgical.document["methods"]["bibtex"].count("@") >= 7
+    valid(surgical)
+
+
+def test_the_folder_says_it_all_again(surgical: Workflow) -> None:
+    again = load_workflow(surgical.folder)
+    assert again.document == surgical.document
+    with pytest.raises(StoreError, match="no finished workflow"):
+        load_workflow(surgical.folder / "fits")
+
+
+def test_a_finished_folder_is_gone_on_with(surgical: Workflow) -> None:
+    seen: list[bool] = []
+
+    class Watcher:
+        def started(self, stage: Any, model: Any) -> None: ...
+        def __call__(self, step: str, done: int, total: int) -> None: ...
+        def judged(self, verdict: Any) -> None: ...
+        def finished(self, record: Any, again: bool) -> None:
+            seen.append(again)
+
+    options = {**ONE, "seed": None, "progress": Watcher()}
+    again = hb.workflow("surgical", criteria=QUICK, out=surgical.folder, **options)
+    assert seen
+    assert all(seen)
+    assert without_times(again.document) == without_times(surgical.document)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": 2}, "seed is 1 there and 2 here"),
+        ({"iter_sampling": 500}, "iter_sampling is 1000 there and 500 here"),
+        ({"data": "eight_schools", "models": None}, "data .*surgical there"),
+        ({"priors": {"tau": "HalfNormal(2)"}}, "models"),
+        ({"keep_going": True}, "keep_going"),
+    ],
+)
+def test_a_folder_of_another_workflow_is_refused(
+    surgical: Workflow, change: dict[str, Any], said: str
+) -> None:
+    options = {"data": "surgical", "criteria": QUICK, "out": surgical.folder, **ONE}
+    with pytest.raises(StoreError, match=said):
+        hb.workflow(**{**options, **change})
+
+
+def test_criteria_cannot_be_changed_unseen(surgical: Workflow, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(surgical.folder, folder)
+    strict = {**QUICK, "fit": {**QUICK["fit"], "ess_per_chain": 5000}}
+    with pytest.raises(SettingsError, match="fixed before the first fit"):
+        hb.workflow("surgical", criteria=strict, out=folder, **ONE)
+    assert load_workflow(folder).document == surgical.document
+    found = hb.workflow("surgical", criteria=strict, out=folder, amend=True, **ONE)
+    assert found.verdict is Verdict.REJECTED
+    (late,) = [c for c in found.document["criteria_changes"] if c["when"] == "after"]
+    assert late == {
+        "criterion": "fit.ess_per_chain",
+        "from": 100.0,
+        "to": 5000.0,
+        "when": "after",
+    }
+    assert "fit.ess_per_chain" in found.report.read_text(encoding="utf-8")
+    # And back again: both changes stay to be seen.
+    back = hb.workflow("surgical", criteria=QUICK, out=folder, amend=True, **ONE)
+    changes = [c for c in back.document["criteria_changes"] if c["when"] == "after"]
+    assert len(changes) == 2
+    assert back.verdict is Verdict.LIMITED
+    valid(back)
+
+
+def test_going_on_after_a_gate_is_marked(tmp_path: Path) -> None:
+    criteria = {**QUICK, "prior": {"gates": ["never"]}}
+    options = {**ONE, "keep_going": True, "out": tmp_path}
+    found = hb.workflow("surgical", criteria=criteria, **options)
+    records = {s["stage"]: s for s in found.document["stages"]}
+    assert records["prior"]["outcome"] == "not_run"
+    assert not records["prior"]["conditional"]
+    assert records["fit"]["conditional"]
+    assert records["conclusion"]["outcome"] == "pass"
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.document["answers"] is None
+    valid(found)
+
+
+def test_the_other_parameterization_is_tried_and_named(tmp_path: Path) -> None:
+    gates = ["failures", "convergence", "divergences", "uniformity"]
+    calibration = {**QUICK["calibration"], "gates": gates}
+    criteria = {"calibration": calibration}
+    found = hb.workflow(
+        "eight_schools",
+        "eight_schools_centered",
+        criteria=criteria,
+        seed=1,
+        backend="stanli",
+        out=tmp_path,
+    )
+    models = found.document["models"]
+    assert [m["name"] for m in models] == [
+        "eight_schools_centered",
+        "eight_schools_noncentered",
+    ]
+    assert [m["asked"] for m in models] == [True, False]
+    assert models[0]["verdict"] == "rejected"
+    assert models[0]["priors"] == models[1]["priors"]
+    assert found.preferred == "eight_schools_noncentered"
+    valid(found)
+
+
+def test_retries_are_recorded(tmp_path: Path) -> None:
+    criteria = {
+        **QUICK,
+        "fit": {**QUICK["fit"], "ess_per_chain": 150, "retry_draws": 4},
+    }
+    options = {**ONE, "out": tmp_path, "iter_sampling": 200, "iter_warmup": 400}
+    found = hb.workflow("surgical", criteria=criteria, **options)
+    (model,) = found.document["models"]
+    assert [r["stage"] for r in model["retries"]] == ["fit"]
+    assert "4 times the draws" in model["retries"][0]["what"]
+    record = next(s for s in found.document["stages"] if s["stage"] == "fit")
+    assert [row[0] for row in record["tables"][1]["rows"]] == [1, 2]
+    assert found.fit("logit_noncentered").posterior.sizes["draw"] == 800
+    assert any("fitted again" in text for text in model["limitations"])
+
+
+def test_labels_are_text(tmp_path: Path) -> None:
+    import pandas as pd
+
+    data = hb.datasets.load("surgical")
+    labels = [f"<script>alert({i})</script>" for i in range(12)]
+    frame = pd.DataFrame({"group": labels, "n": data.n, "y": data.y})
+    found = hb.workflow(
+        frame, criteria=QUICK, out=tmp_path, trials="n", events="y", **ONE
+    )
+    page = found.report.read_text(encoding="utf-8")
+    assert "<script>alert(" not in page
+    assert "&lt;script&gt;alert(" in page
+    assert labels[0] in found.answers().index
+
+
+def test_an_own_program_that_declares_known_priors(tmp_path: Path) -> None:
+    source = hb.models.get("logit_noncentered").program.file
+    own = tmp_path / "mine.stan"
+    own.write_text(source.read_text())
+    options = {**ONE, "models": own, "out": tmp_path / "out"}
+    found = hb.workflow("surgical", criteria=QUICK, **options)
+    assert found.document["models"][0]["name"] == "mine"
+    assert found.document["models"][0]["like"] == "logit_noncentered"
+    assert found.verdict is not Verdict.REJECTED
+    valid(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "said"),
+    [
+        ({"models": "logit"}, HbstanError, "logit"),
+        ({"models": ["logit_centered"] * 2}, HbstanError, "more than once"),
+        ({"models": "eight_schools_centered"}, HbstanError, "normal data"),
+        ({"priors": {"kappa": "HalfNormal(1)"}}, PriorError, "kappa"),
+        ({"priors": {"x": {"tau": "HalfNormal(1)"}}}, PriorError, "'x'"),
+        ({"seed": -1}, SettingsError, "seed is -1"),
+        ({"thin": 2}, SettingsError, "thin"),
+        ({"chains": 0}, SettingsError, "chains"),
+        ({"data": "no.csv"}, HbstanError, r"no\.csv"),
+        ({"data": 3}, HbstanError, "int"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(
+    change: dict[str, Any], kind: type[HbstanError], said: str, tmp_path: Path
+) -> None:
+    options = {"data": "surgical", "out": tmp_path / "out", **ONE, **change}
+    with pytest.raises(kind, match=said):
+        hb.workflow(**options)
+    assert not (tmp_path / "out" / "plan.json").exists()
+
+
+def test_a_damaged_stage_is_named(surgical: Workflow, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(surgical.folder, folder)
+    file = folder / "stages" / "logit_noncentered" / "fit.json"
+    file.write_text(file.read_text()[:100])
+    with pytest.raises(StoreError, match=r"fit\.json"):
+        hb.workflow("surgical", criteria=QUICK, out=folder, **ONE)
+    file.unlink()
+    found = hb.workflow("surgical", criteria=QUICK, out=folder, **ONE)
+    assert without_times(found.document) == without_times(surgical.document)
+
+
+def test_two_workflows_do_not_share_a_folder(
+    surgical: Workflow, tmp_path: Path
+) -> None:
+    from hbstan.workflow.folder import open_folder
+
+    with open_folder(tmp_path):
+        with pytest.raises(StoreError, match="another process"):
+            hb.workflow("surgical", criteria=QUICK, out=tmp_path, **ONE)
+
+
+def test_cmdstan_gives_the_same_verdict(
+    surgical: Workflow, cmdstan: Callable[..., Any], tmp_path: Path
+) -> None:
+    options = {**ONE, "backend": "cmdstan", "out": tmp_path}
+    found = hb.workflow("surgical", criteria=QUICK, **options)
+    assert found.verdict is surgical.verdict
+    first, second = surgical.answers()["estimate"], found.answers()["estimate"]
+    assert (first - second).abs().max() < 0.005
+    assert json.loads((tmp_path / "verdict.json").read_text()) == found.document
