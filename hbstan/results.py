@@ -317,9 +317,7 @@ class StageResult:
             "question": self.question,
             "outcome": self.outcome.value,
             "answer": self.answer,
-            "checks": [
-                {**c.record(), "gate": self._is_gate(c)} for c in self.checks
-            ],
+            "checks": [{**c.record(), "gate": self._is_gate(c)} for c in self.checks],
             "tables": [table.record() for table in self.tables],
             "pictures": [
                 {"name": p.name, "caption": p.caption, "alt": p.alt}

@@ -9,3 +9,24 @@ import pytest
 @pytest.fixture(autouse=True, scope="session")
 def _no_windows() -> None:
     matplotlib.use("agg")
+
+
+#: Files whose tests are about statistics, Stan or other programs: what they find on
+#: one Python they find on another. CI runs them on the default Python alone.
+LONG = {
+    *("test_assembly", "test_backends_agree", "test_bundled_fits", "test_cli_sbc"),
+    *("test_cli_workflow", "test_cmdstanpy_compile", "test_cmdstanpy_failures"),
+    *("test_cmdstanpy_methods", "test_cmdstanpy_sample", "test_cmdstanpy_threads"),
+    *("test_compile_cmdstan", "test_extremes", "test_log_lik_group", "test_loo_refits"),
+    *("test_notebooks", "test_pooling_programs", "test_predictive", "test_repeat"),
+    *("test_programs_density", "test_programs_outputs", "test_programs_text"),
+    *("test_sbc_backends", "test_sbc_controls", "test_sbc_dask", "test_sbc_kill"),
+    *("test_sensitivity", "test_skeleton", "test_streams", "test_workflow"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of those files."""
+    for item in items:
+        if item.path.stem in LONG:
+            item.add_marker(pytest.mark.long)

@@ -132,8 +132,8 @@ def calibrate(
 ) -> StageResult:
     """Calibrate the model by simulation, with the group sizes of the data.
 
-    A pilot of the first simulations decides whether the whole can still pass. If fits
-    do not converge, the calibration is repeated once with more draws.
+    The first simulations decide whether the whole can still pass. If fits do not
+    converge, the calibration is repeated once with more draws.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def calibrate(
             settings = {**common, "iter_warmup": warmup, "iter_sampling": sampling}
             found = _simulated(model, rules, limits, folder, settings)
             checks = found.checks(limits)
-            slow = checks["convergence"].outcome is Outcome.FAIL
+            slow = checks["convergence"].outcome is Outcome.FAIL and not _cut(found)
             if not slow or number + 1 == len(attempts):
                 break
             more = attempts[number + 1]
@@ -195,11 +195,17 @@ def _simulated(
     settings: dict[str, Any],
 ) -> SBCResult:
     """Run the pilot, and the rest unless the pilot shows that it cannot pass."""
-    first = min(rules.pilot, rules.n_sims) or rules.n_sims
-    found = sbc(model, n_sims=first, store=store, resume=True, **settings)
-    if first == rules.n_sims or _hopeless(found, limits):
-        return found
+    looks = [n for n in (rules.pilot, 5 * rules.pilot) if 0 < n < rules.n_sims]
+    for look in looks:
+        found = sbc(model, n_sims=look, store=store, resume=True, **settings)
+        if _hopeless(found, limits):
+            return found
     return sbc(model, n_sims=rules.n_sims, store=store, resume=True, **settings)
+
+
+def _cut(found: SBCResult) -> bool:
+    """Tell whether most fits had trajectories that were cut short."""
+    return bool((found.dataset["treedepth_hits"] > 0).mean() > 0.5)
 
 
 def _hopeless(found: SBCResult, limits: Limits) -> bool:

@@ -232,7 +232,7 @@ def sentences(fit: Fit) -> list[str]:
             f"The {word} estimate is that of {pick}: {_shown(row['mean'], rate)} "
             f"({_shown(row['lower'], rate)} to {_shown(row['upper'], rate)}; observed "
             f"{_shown(row['raw'], rate)}); the probability that it really is the "
-            f"{word} is {p:.0%}."
+            f"{word} is {_shown(p, True, digits=0)}."
         )
     moved = (groups["mean"] - groups["raw"]).abs()
     if moved.notna().any():
@@ -264,12 +264,13 @@ def _typical(fit: Fit, rate: bool) -> str:
     )
 
 
-def _shown(value: Any, rate: bool) -> str:
+def _shown(value: Any, rate: bool, digits: int = 1) -> str:
     """Return a rate in per cent, or an estimate with three digits."""
     number = float(value)
     if number != number:
         return "nothing"
-    return f"{number:.1%}".replace("%", " %") if rate else f"{number:.3g}"
+    percent = f"{100 * number:.{digits}f} %"
+    return percent if rate else f"{number:.3g}"
 
 
 def _population(fit: Fit) -> list[Table]:

@@ -76,12 +76,14 @@ class CalibrationCriteria:
     n_sims : int
         Number of simulations.
     pilot : int
-        After so many, the calibration stops if it cannot pass any more.
+        After so many, and after five times as many, the calibration stops if it
+        cannot pass any more; 0 for no such look.
     iter_warmup, iter_sampling : int
         Of each simulation's one chain.
     retry_iter_warmup, retry_iter_sampling : int
-        If fits do not converge, the calibration is repeated once with so many; 0 for
-        no such second attempt.
+        If fits do not converge, the calibration is repeated once with so many, unless
+        most trajectories were cut short, which more of them cannot mend; 0 for no such
+        second attempt.
     alpha, power, shift, scale, rhat, ess, failed_share, unconverged_share : float
         See :class:`hbstan.sbc.limits.Limits`.
     gates : tuple of str
@@ -89,7 +91,7 @@ class CalibrationCriteria:
     """
 
     n_sims: int = 500
-    pilot: int = 50
+    pilot: int = 10
     iter_warmup: int = 500
     iter_sampling: int = 500
     retry_iter_warmup: int = 1000

@@ -104,11 +104,16 @@ def without_times(document: Any) -> Any:
 
 
 def _preferred(runner: Runner) -> str | None:
-    """Return the usable model that predicts best; of equals, the one named first.
+    """Return the usable model that predicts best.
 
-    Models that cannot be told apart by their predictions count as equals.
+    Of models that cannot be told apart by their predictions, one without limitations
+    is preferred, then the one named first.
     """
-    usable = [v.name for v in runner.verdicts if v.verdict.usable]
+    ranked = sorted(
+        (v for v in runner.verdicts if v.verdict.usable),
+        key=lambda v: v.verdict is not Verdict.ACCEPTED,
+    )
+    usable = [v.name for v in ranked]
     if not usable:
         return None
     for record in runner.records:
@@ -116,10 +121,8 @@ def _preferred(runner: Runner) -> str | None:
             continue
         place = record["tables"][0]["columns"].index("reading")
         rows = {row[0]: row[place] for row in record["tables"][0]["rows"]}
-        best = [n for n in rows if n in usable][:1]
-        first = usable[0]
-        same = rows.get(first) in ("best", "indistinguishable")
-        return first if same or not best else best[0]
+        same = [n for n in usable if rows.get(n) in ("best", "indistinguishable")]
+        return str([*same, *(n for n in rows if n in usable), *usable][0])
     return usable[0]
 
 

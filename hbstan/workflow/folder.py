@@ -14,11 +14,15 @@ from hbstan.files import atomic_path, require_writable, write_bytes
 from hbstan.sbc.store import difference
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from hbstan.results import Picture
 
 __all__ = ["Folder", "open_folder"]
 
 _FORMAT = 1
+#: Larger clouds of points are drawn as pixels, so many to an inch.
+_MOST_POINTS, _DPI = 100, 160
 _OTHER = "Use another folder, or repeat the call as it was."
 
 
@@ -86,12 +90,22 @@ class Folder:
         with warnings.catch_warnings(), mpl.rc_context(fixed):
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             figure = picture.draw()
+            _flatten_clouds(figure)
             with atomic_path(self / name) as partial:
-                figure.savefig(partial, format="svg", metadata={"Date": None})
+                figure.savefig(partial, format="svg", dpi=_DPI, metadata={"Date": None})
         return name
 
     def _stage_file(self, key: str) -> Path:
         return self / "stages" / f"{key}.json"
+
+
+def _flatten_clouds(figure: Figure) -> None:
+    """Draw large clouds of points as pixels, which take a hundredth of the space."""
+    for axes in figure.axes:
+        clouds: Any = axes.collections
+        for cloud in clouds:
+            if len(cloud.get_offsets()) > _MOST_POINTS:
+                cloud.set_rasterized(True)
 
 
 def read_plan(path: Path) -> dict[str, Any] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hbstan import plots
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_sensitivity"]
 
+#: The adapt_delta of a second attempt.
+_CAREFUL = 0.99
 QUESTION = "Do the conclusions rest on a prior, or on a single group?"
 
 
@@ -45,9 +49,19 @@ def check_sensitivity(
     """
     rules = criteria or SensitivityCriteria()
     scaled = power_scaling(fit, threshold=rules.power_scaling, **options)
-    swapped = swap_priors(fit, threshold=rules.swap, **options)
     chosen = _extreme(fit, rules.max_left_out)
-    left = influence(fit, chosen, threshold=rules.influence, **options)
+    retries: list[str] = []
+
+    def twice(what: str, make: Callable[..., Any]) -> Any:
+        found, text = _with_more_effort(what, fit, make, options)
+        retries.extend(text)
+        return found
+
+    swapped = twice("prior swaps", partial(swap_priors, fit, threshold=rules.swap))
+    left = twice(
+        "fits without a group",
+        partial(influence, fit, chosen, threshold=rules.influence),
+    )
     checks = _checks(scaled, swapped, left, rules)
     notes: tuple[str, ...] = ()
     if chosen is not None:
@@ -76,6 +90,7 @@ def check_sensitivity(
         ),
         pictures=_pictures(swapped, left),
         notes=notes,
+        retries=tuple(retries),
         result=(scaled, swapped, left),
     )
 
@@ -124,6 +139,27 @@ def _pictures(swapped: PriorSwaps, left: Influence) -> tuple[Picture, ...]:
             lambda: plots.influence(left),
         ),
     )
+
+
+def _with_more_effort(
+    what: str, fit: Fit, make: Callable[..., Any], options: Mapping[str, Any]
+) -> tuple[Any, list[str]]:
+    """Refit, and once more with more effort if a refit cannot be used."""
+    found = make(**options)
+    faulty = found.refits.index[found.refits["fault"] != ""]
+    if not len(faulty):
+        return found, []
+    settings = fit.provenance["settings"]
+    effort = {
+        "iter_warmup": 2 * settings["iter_warmup"],
+        "iter_sampling": 2 * settings["iter_sampling"],
+        "adapt_delta": max(settings["adapt_delta"], _CAREFUL),
+    }
+    text = (
+        f"{what} made again with twice the draws and adapt_delta at least "
+        f"{_CAREFUL:g}, because refits could not be used: {', '.join(map(str, faulty))}"
+    )
+    return make(**options, **effort), [text]
 
 
 def _extreme(fit: Fit, most: int) -> list[str] | None:
