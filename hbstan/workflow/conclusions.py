@@ -258,7 +258,7 @@ def _typical(fit: Fit, rate: bool) -> str:
     new = table.loc["new_p" if rate else "new_theta"]
     low, high = _shown(new["lower"], rate), _shown(new["upper"], rate)
     return (
-        f"A new group like these would have a true value of about "
+        f"A new group like these would have a true {'rate' if rate else 'value'} of about "
         f"{_shown(new['median'], rate)}, between {low} and {high} with 95 % "
         "probability."
     )

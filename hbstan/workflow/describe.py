@@ -215,12 +215,16 @@ def _verdict(spread: tuple[float, float], groups: _Groups) -> str:
     if p < 0.05:
         return (
             f"The {groups.rate_word}s differ by more than chance alone would make them "
-            f"(dispersion {dispersion:.2g}, where chance gives 1; p = {p:.2g})."
+            f"(dispersion {dispersion:.2g}, where chance gives 1; {_p(p)})."
         )
     return (
         f"The {groups.rate_word}s differ no more than chance alone would make them "
-        f"(dispersion {dispersion:.2g}, where chance gives 1; p = {p:.2g})."
+        f"(dispersion {dispersion:.2g}, where chance gives 1; {_p(p)})."
     )
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.2g}" if value >= 0.001 else "p < 0.001"
 
 
 def _overview(data: Any, groups: _Groups, spread: tuple[float, float]) -> Table:

@@ -164,9 +164,16 @@ def open_folder(path: Path) -> Iterator[Folder]:
             remedy="Name another folder; it is created where there is none.",
         ) from err
     try:
+        _sweep(path)
         yield Folder(path)
     finally:
         lock.release()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed process had begun to write; nobody else is at work."""
+    for file in path.rglob(".*.partial*"):
+        file.unlink(missing_ok=True)
 
 
 def require_same(
