@@ -37,7 +37,7 @@ def settle_doubtful(fit: Fit, pit: LooPit, **options: Any) -> LooPit:
         return pit
     held = tuple(pit.table.index[pit.table["held_out"]])
     changes = [Change(f"without {g}", holdout=(*held, g)) for g in pit.doubtful]
-    table = pit.table.copy()
+    table: Any = pit.table.copy()
     made = refit(fit, changes, **options)
     for group, one in zip(pit.doubtful, made, strict=True):
         if one.fit is None or one.fault:

@@ -18,7 +18,7 @@ from typing import Any
 
 from hbstan.errors import SettingsError, WorkerError
 
-__all__ = ["GO_ON", "KINDS", "Pool", "SerialExecutor", "dask_executor"]
+__all__ = ["GO_ON", "KINDS", "Pool", "SerialExecutor", "dask_executor", "shared"]
 
 #: The executors that have names.
 KINDS = ("processes", "threads", "serial")
@@ -92,6 +92,12 @@ class Pool:
         """What does the work, for people."""
         kind = self._kind if isinstance(self._kind, str) else type(self._kind).__name__
         return f"{self.workers} {kind}" if kind != "serial" else "this process"
+
+    @property
+    def executor(self) -> Executor:
+        """The executor itself, while the pool is entered."""
+        own: Executor = self._executor
+        return own
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Hand work to the executor; what it raises comes out of the future."""
@@ -195,6 +201,24 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def shared(
+    executor: str | Executor | None, workers: int | None
+) -> Iterator[str | Executor | None]:
+    """Yield an executor for several runs, so that processes start only once.
+
+    Parameters
+    ----------
+    executor, workers
+        As :class:`Pool` takes them. What is not processes of our own passes through.
+    """
+    if executor not in (None, "processes"):
+        yield executor
+        return
+    with Pool(executor, workers) as pool:
+        yield pool.executor
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from hbstan.models import get
 from hbstan.predictive import prior_predictive
 from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
 from hbstan.sbc import sbc
+from hbstan.sbc.executors import shared
 from hbstan.sbc.limits import Limits
 from hbstan.workflow.criteria import CalibrationCriteria, PriorCriteria
 
@@ -33,6 +34,8 @@ CALIBRATION_QUESTION = (
 )
 #: A pilot ends a calibration if chance would give so many bad fits so rarely.
 _HOPELESS = 0.001
+#: How many times the pilot there are when it is looked at.
+_LOOKS = (1, 5, 10)
 _LIMITS = (
     *("alpha", "power", "shift", "scale", "rhat", "ess"),
     *("failed_share", "unconverged_share"),
@@ -160,17 +163,19 @@ def calibrate(
     attempts = [(rules.iter_warmup, rules.iter_sampling)]
     if rules.retry_iter_sampling:
         attempts.append((rules.retry_iter_warmup, rules.retry_iter_sampling))
-    common = {
+    common: dict[str, Any] = {
         "priors": priors,
         "design": data,
         "seed": seed,
         "backend": backend,
-        "executor": executor,
         "workers": workers,
         "progress": progress,
     }
     retries: list[str] = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        shared(executor, workers) as common["executor"],
+    ):
         for number, (warmup, sampling) in enumerate(attempts):
             folder = (store or Path(scratch)) / f"{warmup}-{sampling}"
             settings = {**common, "iter_warmup": warmup, "iter_sampling": sampling}
@@ -195,7 +200,7 @@ def _simulated(
     settings: dict[str, Any],
 ) -> SBCResult:
     """Run the pilot, and the rest unless the pilot shows that it cannot pass."""
-    looks = [n for n in (rules.pilot, 5 * rules.pilot) if 0 < n < rules.n_sims]
+    looks = [k * rules.pilot for k in _LOOKS if 0 < k * rules.pilot < rules.n_sims]
     for look in looks:
         found = sbc(model, n_sims=look, store=store, resume=True, **settings)
         if _hopeless(found, limits):

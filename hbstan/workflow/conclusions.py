@@ -257,8 +257,9 @@ def _typical(fit: Fit, rate: bool) -> str:
     table = heterogeneity(fit).to_frame()
     new = table.loc["new_p" if rate else "new_theta"]
     low, high = _shown(new["lower"], rate), _shown(new["upper"], rate)
+    noun = "rate" if rate else "value"
     return (
-        f"A new group like these would have a true {'rate' if rate else 'value'} of about "
+        f"A new group like these would have a true {noun} of about "
         f"{_shown(new['median'], rate)}, between {low} and {high} with 95 % "
         "probability."
     )

@@ -76,8 +76,8 @@ class CalibrationCriteria:
     n_sims : int
         Number of simulations.
     pilot : int
-        After so many, and after five times as many, the calibration stops if it
-        cannot pass any more; 0 for no such look.
+        After so many, and after five and ten times as many, the calibration stops if
+        it cannot pass any more; 0 for no such look.
     iter_warmup, iter_sampling : int
         Of each simulation's one chain.
     retry_iter_warmup, retry_iter_sampling : int
@@ -90,7 +90,7 @@ class CalibrationCriteria:
         The checks that must pass.
     """
 
-    n_sims: int = 500
+    n_sims: int = 400
     pilot: int = 10
     iter_warmup: int = 500
     iter_sampling: int = 500

@@ -86,7 +86,7 @@ class Folder:
 
         name = f"figures/{key.replace('/', '-')}-{picture.name}.svg"
         # Text stays text, and identifiers do not depend on chance or time.
-        fixed = {"svg.hashsalt": "hbstan", "svg.fonttype": "path"}
+        fixed: Any = {"svg.hashsalt": "hbstan", "svg.fonttype": "path"}
         with warnings.catch_warnings(), mpl.rc_context(fixed):
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             figure = picture.draw()

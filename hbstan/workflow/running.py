@@ -12,6 +12,7 @@ from hbstan.errors import BackendError, FitError, HbstanError
 from hbstan.fit import Fit
 from hbstan.loo import load_loo, save_loo
 from hbstan.results import Check, Checks, Outcome, StageResult
+from hbstan.sbc.executors import shared
 from hbstan.sbc.result import SBCResult
 from hbstan.workflow.before import calibrate, check_prior
 from hbstan.workflow.commands import columns, commands
@@ -65,6 +66,12 @@ class Runner:
 
     def run(self) -> None:
         """Run every stage that the gates allow."""
+        given = self.options
+        with shared(given["executor"], given["workers"]) as executor:
+            self.options = {**given, "executor": executor}
+            self._run()
+
+    def _run(self) -> None:
         self.candidates = list(self.request.candidates)
         data = self._stage(
             "data", None, lambda: describe_data(self.request.data, self.criteria.data)

@@ -14,7 +14,7 @@ import hbstan as hb
 QUICK: dict[str, Any] = {
     "calibration": {
         "n_sims": 40,
-        "pilot": 20,
+        "pilot": 5,
         "iter_warmup": 300,
         "iter_sampling": 300,
         "retry_iter_sampling": 0,
