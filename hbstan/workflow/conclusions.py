@@ -20,6 +20,8 @@ __all__ = ["compare_models", "conclude", "groups_table"]
 
 COMPARISON_QUESTION = "Which model predicts groups that it has not seen best?"
 QUESTION = "What are the groups' values, and does another model predict better?"
+#: Probability of the intervals that are called likely, as those of the groups.
+_CI_PROB = 0.94
 #: Columns of the comparison, and their headings.
 _COMPARED = {
     "elpd": "elpd",
@@ -208,7 +210,7 @@ def groups_table(fit: Fit) -> Table:
             "p_lowest": "P(lowest)",
             "p_highest": "P(highest)",
         }
-    caption = "Each group: what was observed, and what to believe"
+    caption = "Each group: what was observed, and the estimate"
     return Table.of("answers", caption, frame, labels=columns)
 
 
@@ -223,28 +225,32 @@ def sentences(fit: Fit) -> list[str]:
     if entry is None or entry.pooling == "complete" or len(groups) < 2:
         return out
     ranks: Any = group_ranks(fit, best="lowest", k=1).table
-    for word, column, pick in (
-        ("lowest", "p_best", groups["mean"].idxmin()),
-        ("highest", "p_worst", groups["mean"].idxmax()),
-    ):
-        row, p = groups.loc[pick], float(ranks.loc[pick, column])
-        out.append(
-            f"The {word} estimate is that of {pick}: {_shown(row['mean'], rate)} "
-            f"({_shown(row['lower'], rate)} to {_shown(row['upper'], rate)}; observed "
-            f"{_shown(row['raw'], rate)}); the probability that it really is the "
-            f"{word} is {_shown(p, True, digits=0)}."
-        )
+    for word, column in (("lowest", "p_best"), ("highest", "p_worst")):
+        out.append(_extreme(word, groups, ranks[column], rate))
     moved = (groups["mean"] - groups["raw"]).abs()
     if moved.notna().any():
         most = moved.idxmax()
         row = groups.loc[most]
         out.append(
-            f"The estimate that differs most from the raw figure is that of {most}: "
+            f"The estimate that differs most from what was observed is that of {most}: "
             f"{_shown(row['raw'], rate)} was observed, {_shown(row['mean'], rate)} is "
             "estimated: its own data leave it uncertain, and those of the others "
             "count too."
         )
     return out
+
+
+def _extreme(word: str, groups: Any, chances: Any, rate: bool) -> str:
+    """Say which group is most probably the lowest or the highest, and how surely."""
+    first, second = chances.sort_values(ascending=False, kind="stable").index[:2]
+    row = groups.loc[first]
+    return (
+        f"The {word} is most probably {first} (chance "
+        f"{_shown(chances[first], True, digits=0)}): estimated at "
+        f"{_shown(row['mean'], rate)}, likely between {_shown(row['lower'], rate)} and "
+        f"{_shown(row['upper'], rate)}; {_shown(row['raw'], rate)} was observed. Next "
+        f"is {second} (chance {_shown(chances[second], True, digits=0)})."
+    )
 
 
 def _pools(fit: Fit) -> bool:
@@ -254,14 +260,14 @@ def _pools(fit: Fit) -> bool:
 
 
 def _typical(fit: Fit, rate: bool) -> str:
-    table = heterogeneity(fit).to_frame()
+    table = heterogeneity(fit, ci_prob=_CI_PROB).to_frame()
     new = table.loc["new_p" if rate else "new_theta"]
     low, high = _shown(new["lower"], rate), _shown(new["upper"], rate)
     noun = "rate" if rate else "value"
     return (
-        f"A new group like these would have a true {noun} of about "
-        f"{_shown(new['median'], rate)}, between {low} and {high} with 95 % "
-        "probability."
+        f"A new group like these would have an underlying {noun} of about "
+        f"{_shown(new['mean'], rate)}, likely between {low} and {high}. (Likely means: "
+        f"with a probability of {_shown(_CI_PROB, True, digits=0)}.)"
     )
 
 
@@ -279,8 +285,8 @@ def _population(fit: Fit) -> list[Table]:
     labels = {
         "mean": "mean",
         "sd": "sd",
-        "lower": "2.5 %",
-        "upper": "97.5 %",
+        "lower": "94 % from",
+        "upper": "to",
         "reml": "REML",
         "formula": "what it is",
     }
@@ -316,8 +322,9 @@ def _population(fit: Fit) -> list[Table]:
 def _forest(fit: Fit) -> Picture:
     return Picture(
         "answers",
-        "Raw figures (open circles) and estimates with 94 % intervals. Arrows show how "
-        "far small groups were pulled towards the rest.",
+        "Open circles: what was observed, larger for larger groups. Dots: estimates, "
+        "with the range in which the underlying value lies with 94 % probability. "
+        "Arrows: how far an estimate moved from what was observed towards the average.",
         f"Estimates of {len(fit.groups())} groups with intervals beside the raw "
         "figures.",
         lambda: plots.forest(fit),

@@ -104,7 +104,8 @@ def _flatten_clouds(figure: Figure) -> None:
     for axes in figure.axes:
         clouds: Any = axes.collections
         for cloud in clouds:
-            if len(cloud.get_offsets()) > _MOST_POINTS:
+            size = max(len(cloud.get_offsets()), len(cloud.get_paths()))
+            if size > _MOST_POINTS:
                 cloud.set_rasterized(True)
 
 

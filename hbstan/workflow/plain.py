@@ -63,8 +63,8 @@ _PLAIN: Mapping[str, str] = {
 }
 _NEW = "new_groups_"
 _ALWAYS = (
-    "All of this holds if nothing but chance and true differences tells the groups "
-    "apart: differences in who is counted, and how, no statistics can repair."
+    "This assumes that all groups count the same kinds of cases in the same way. "
+    "Statistics cannot correct for differences in who is counted, and how."
 )
 
 
@@ -125,9 +125,20 @@ def _of_stage(record: Mapping[str, Any], *, named: bool) -> list[str]:
 
 
 def _rejected(runner: Runner) -> list[str]:
-    """Name the models that did not pass."""
-    return [
-        f"Another model, {v.name}, was {v.verdict.words}: its figures are not used."
-        for v in runner.verdicts
-        if not v.verdict.usable
-    ]
+    """Name the models that did not pass, and the first reason in plain words."""
+    out = []
+    for one in (v for v in runner.verdicts if not v.verdict.usable):
+        own = [r for r in runner.records if r["model"] == one.name]
+        shut = [text for r in own if r["outcome"] != "pass" for text in _gates(r)]
+        reason = f" {shut[0]}" if shut else ""
+        out.append(
+            f"Another way of calculating, {one.name}, was {one.verdict.words}, and its "
+            f"figures are not used.{reason}"
+        )
+    return out
+
+
+def _gates(record: Mapping[str, Any]) -> list[str]:
+    """Return what the gates of a stage that did not pass mean."""
+    gates = [c for c in record["checks"] if c["gate"]]
+    return _of_stage({**record, "checks": gates, "retries": []}, named=False)

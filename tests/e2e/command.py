@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,13 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 300
+
+
+def interruptible() -> None:
+    """Let a child be interrupted even if this process, as a job in the background,
+    was told to ignore it; for ``preexec_fn``.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from command import SECONDS, Command, Ran
+from command import SECONDS, Command, Ran, interruptible
 
 import hbstan as hb
 
@@ -482,7 +482,13 @@ def test_interrupt_ends_a_long_fit(hbstan: Command) -> None:
     args = hbstan.argv("fit", "prints.stan", "n.json", "--iter-warmup", "2000000")
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        args, cwd=hbstan.folder, env=hbstan.env, stdout=pipe, stderr=pipe, text=True
+        args,
+        cwd=hbstan.folder,
+        env=hbstan.env,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        preexec_fn=interruptible,
     ) as process:
         assert process.stderr is not None
         # Data are transformed right before the chains start.

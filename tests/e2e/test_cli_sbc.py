@@ -14,7 +14,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import xarray as xr
-from command import SECONDS, Command, Ran
+from command import SECONDS, Command, Ran, interruptible
 
 import hbstan as hb
 from hbstan.sbc.result import SBCResult
@@ -305,6 +305,7 @@ def test_an_interrupted_run_can_be_gone_on_with(hbstan: Command) -> None:
         stderr=pipe,
         text=True,
         start_new_session=True,
+        preexec_fn=interruptible,
     ) as process:
         records = hbstan.folder / "res" / "store" / "simulations"
         wait_for(lambda: any(records.glob("*/*.json")), process)
