@@ -203,7 +203,7 @@ def _simulated(
     looks = [k * rules.pilot for k in _LOOKS if 0 < k * rules.pilot < rules.n_sims]
     for look in looks:
         found = sbc(model, n_sims=look, store=store, resume=True, **settings)
-        if _hopeless(found, limits):
+        if _hopeless(found, limits, rules.gates):
             return found
     return sbc(model, n_sims=rules.n_sims, store=store, resume=True, **settings)
 
@@ -213,8 +213,8 @@ def _cut(found: SBCResult) -> bool:
     return bool((found.dataset["treedepth_hits"] > 0).mean() > 0.5)
 
 
-def _hopeless(found: SBCResult, limits: Limits) -> bool:
-    """Tell whether so many fits are bad that more simulations cannot help."""
+def _hopeless(found: SBCResult, limits: Limits, gates: tuple[str, ...]) -> bool:
+    """Tell whether so many fits are bad that a gate cannot open any more."""
     from scipy.stats import binomtest
 
     checks = found.checks(limits)
@@ -223,7 +223,8 @@ def _hopeless(found: SBCResult, limits: Limits) -> bool:
         "convergence": limits.unconverged_share,
         "divergences": limits.unconverged_share,
     }
-    for name, share in shares.items():
+    for name in [name for name in shares if name in gates]:
+        share = shares[name]
         bad = round((checks[name].value or 0.0) * found.n_sims)
         p = binomtest(bad, found.n_sims, share, alternative="greater").pvalue
         if float(p) < _HOPELESS:

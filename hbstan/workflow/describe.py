@@ -202,8 +202,10 @@ def _totals(data: Any, groups: _Groups) -> str:
         )
     trials, events = int(data.n.sum()), int(data.y.sum())
     share = f" ({events / trials:.1%})" if trials else ""
+    low, high = int(data.n.min()), int(data.n.max())
+    sizes = f"{low} to {high}" if low < high else f"{low}"
     return (
-        f"{data.J} groups with {data.n.min()} to {data.n.max()} trials each; {events} "
+        f"{data.J} groups with {sizes} trials each; {events} "
         f"events in {trials} trials{share}."
     )
 
@@ -293,8 +295,8 @@ def _funnel_values(
         x = groups.size
         trials = max(int(x.sum()), 1) if len(x) else 1
         centre = float(data.y.sum() / trials)
-        low, high = (max(x.min(), 1), x.max()) if len(x) else (1, 2)
-        grid = np.unique(np.geomspace(low, max(high, low + 1), _POINTS).round())
+        low, high = (max(0.8 * x.min(), 1), 1.2 * x.max()) if len(x) else (1, 2)
+        grid = np.unique(np.geomspace(low, max(high, low + 2), _POINTS).round())
         lower, upper = (stats.binom.ppf(q, grid, centre) / grid for q in (0.025, 0.975))
     frame = pd.DataFrame({"x": x, "y": groups.rate}, index=list(groups.labels))
     limits = pd.DataFrame({"x": grid, "lower": lower, "upper": upper})

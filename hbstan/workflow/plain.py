@@ -93,6 +93,9 @@ def headline(
 def cautions(verdict: Verdict, runner: Runner, preferred: str | None) -> list[str]:
     """Return what could be wrong, a plain sentence each."""
     out: dict[str, None] = {}
+    if not verdict.usable:  # what stopped the models comes first
+        for record in runner.records:
+            out |= dict.fromkeys(_gates(record, named=True))
     for record in runner.records:
         if verdict.usable and record["model"] not in (None, preferred):
             continue
@@ -138,7 +141,7 @@ def _rejected(runner: Runner) -> list[str]:
     return out
 
 
-def _gates(record: Mapping[str, Any]) -> list[str]:
+def _gates(record: Mapping[str, Any], *, named: bool = False) -> list[str]:
     """Return what the gates of a stage that did not pass mean."""
     gates = [c for c in record["checks"] if c["gate"]]
-    return _of_stage({**record, "checks": gates, "retries": []}, named=False)
+    return _of_stage({**record, "checks": gates, "retries": []}, named=named)
