@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["columns", "commands"]
+__all__ = ["columns", "command_of_comparison", "command_of_data", "commands"]
 
 
 def columns(data: Any) -> dict[str, str]:
@@ -70,7 +70,11 @@ def commands(
         return ["--seed", str(seeds[stage])]
 
     check = line("check", saved, "--refits", *seed("posterior"))
+    prior = (
+        f"check_prior({model!r}, data, priors={dict(priors)}, seed={seeds['prior']})"
+    )
     return {
+        "prior": _python("check_prior", prior, table, options),
         "calibration": line(
             "sbc", *what, *given, *engine, *calibration, *seed("calibration")
         ),
@@ -78,4 +82,28 @@ def commands(
         "posterior": check,
         "cross_validation": check,
         "sensitivity": check,
+        "conclusion": _python("conclude", f"conclude(hb.Fit.load({saved!r}))"),
     }
+
+
+def command_of_data(table: str, options: Mapping[str, str]) -> str:
+    """Return the command that describes the data again."""
+    return _python("describe_data", "describe_data(data)", table, options)
+
+
+def command_of_comparison(saved: Sequence[str], seed: int) -> str:
+    """Return the command that compares saved fits again."""
+    return shlex.join(["hbstan", "compare", *saved, "--seed", str(seed)])
+
+
+def _python(
+    function: str, call: str, table: str = "", options: Mapping[str, str] | None = None
+) -> str:
+    """Return a line of Python that prints the checks, or the tables, of a stage."""
+    lines = ["import hbstan as hb", f"from hbstan.workflow import {function}"]
+    if table:
+        named = "".join(f", {role}={name!r}" for role, name in (options or {}).items())
+        lines.append(f"data = hb.data.load({table!r}{named})")
+    shown = "tables" if function == "conclude" else "checks.to_frame()"
+    lines.append(f"print({call}.{shown})")
+    return shlex.join(["python", "-c", "; ".join(lines)])

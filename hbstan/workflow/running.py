@@ -15,7 +15,12 @@ from hbstan.results import Check, Checks, Outcome, StageResult
 from hbstan.sbc.executors import shared
 from hbstan.sbc.result import SBCResult
 from hbstan.workflow.before import calibrate, check_prior
-from hbstan.workflow.commands import columns, commands
+from hbstan.workflow.commands import (
+    columns,
+    command_of_comparison,
+    command_of_data,
+    commands,
+)
 from hbstan.workflow.conclusions import compare_models, conclude
 from hbstan.workflow.crossing import cross_validate
 from hbstan.workflow.describe import describe_data
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner"]
 
+#: The file with the data in the folder.
+_TABLE = "data.csv"
 #: Checks whose failure another parameterisation may mend.
 _SAMPLING = ("convergence", "divergences", "rhat", "ess_bulk", "ess_tail", "bfmi")
 
@@ -74,7 +81,10 @@ class Runner:
     def _run(self) -> None:
         self.candidates = list(self.request.candidates)
         data = self._stage(
-            "data", None, lambda: describe_data(self.request.data, self.criteria.data)
+            "data",
+            None,
+            lambda: describe_data(self.request.data, self.criteria.data),
+            command_of_data(_TABLE, columns(self.request.data)),
         )
         go_on = data["outcome"] == "pass" or self.request.keep_going
         for one in self.candidates:  # grows while other parameterisations are added
@@ -171,7 +181,8 @@ class Runner:
             **work,
         )
         result.result.save(self._file("calibrations", one.name, "nc"))
-        return result
+        command = self._commands(one, again=bool(result.retries))["calibration"]
+        return replace(result, command=command)
 
     def _fitted(self, one: Candidate, seed: int) -> StageResult:
         file = self._file("calibrations", one.name, "nc")
@@ -218,13 +229,16 @@ class Runner:
             return compare_models(results, seed=seed)
 
         if reached:
-            self._stage("comparison", None, compared)
+            seed = stage_seed(self.request.seed, "", "comparison")
+            files = [f"fits/{one.name}.nc" for one in reached]
+            command = command_of_comparison(files, seed) if len(files) > 1 else ""
+            self._stage("comparison", None, compared, command)
             found = compared().result if len(reached) > 1 else None
         usable = [one for one in reached if self._usable(one)]
         names = [one.name for one in usable]
         for one in reached if self.request.keep_going else usable:
             make = self._conclusion(one, found, names)
-            self._stage("conclusion", one, make)
+            self._stage("conclusion", one, make, self._commands(one)["conclusion"])
 
     def _conclusion(
         self, one: Candidate, found: Comparison | None, rivals: list[str]
@@ -269,7 +283,7 @@ class Runner:
                 "conditional": any(
                     r["outcome"] != "pass" for r in self.of(model or "")
                 ),
-                **replace(result, command=command or result.command).record(),
+                **replace(result, command=result.command or command).record(),
             }
             files = [self.folder.draw(key, p) for p in result.pictures]
             record["pictures"] = [
@@ -288,18 +302,24 @@ class Runner:
         except (BackendError, FitError) as err:
             return _not_run(name, err)
 
-    def _commands(self, one: Candidate) -> dict[str, str]:
-        """Return the command of each stage of a model."""
+    def _commands(self, one: Candidate, again: bool = False) -> dict[str, str]:
+        """Return the command of each stage of a model.
+
+        ``again`` is whether the calibration was repeated with more draws.
+        """
         rules = self.criteria.calibration
+        sizes = (rules.iter_warmup, rules.iter_sampling)
+        if again:
+            sizes = (rules.retry_iter_warmup, rules.retry_iter_sampling)
         return commands(
             one.model,
-            "data.csv",
+            _TABLE,
             columns(self.request.data),
             one.priors,
             seeds={s: stage_seed(self.request.seed, one.name, s) for s in BY_MODEL},
             backend=self.request.engine.name,
             settings=self.request.settings,
-            sims=(rules.n_sims, rules.iter_warmup, rules.iter_sampling),
+            sims=(rules.n_sims, *sizes),
             saved=f"fits/{one.name}.nc",
         )
 

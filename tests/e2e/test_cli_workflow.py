@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -85,6 +86,22 @@ def test_the_documents_command_gives_the_same_answers(
     ran = again(*shlex.split(fit["command"])[1:], "--json")
     rows = {row[0]: row[1] for row in fit["tables"][0]["rows"]}
     assert ran.json["posterior"]["mu"]["mean"] == pytest.approx(rows["mu"], rel=1e-12)
+    # So does the Python of stages that have no command.
+    for name in ("data", "prior", "conclusion"):
+        stage = next(s for s in kept["stages"] if s["stage"] == name)
+        argv = shlex.split(stage["command"])
+        assert argv[0] == "python"
+        done_again = subprocess.run(
+            [sys.executable, *argv[1:]],
+            cwd=again.folder,
+            env=dict(again.env),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert (stage["checks"] or [{"name": "answers"}])[0][
+            "name"
+        ] in done_again.stdout
 
 
 def test_a_rejected_model_exits_1(home: Command) -> None:

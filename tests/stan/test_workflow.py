@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
+from scipy import stats
 from workflow_cases import CASES, QUICK, Case, many_groups
 
 import hbstan as hb
@@ -108,6 +110,33 @@ def test_the_surgical_data_are_answered(surgical: Workflow) -> None:
     assert "12 groups" in surgical.document["methods"]["paragraph"]
     assert surgical.document["methods"]["bibtex"].count("@") >= 7
     valid(surgical)
+
+
+@pytest.mark.parametrize(
+    ("name", "gates"),
+    [
+        ("pharma", ["failures", "uniformity"]),
+        ("climate", ["failures", "uniformity"]),
+        # Its large groups make one form of the model slow: it is stopped early, and
+        # the other form is tried.
+        ("streamrec", ["failures", "convergence", "divergences", "uniformity"]),
+    ],
+)
+def test_other_bundled_data_need_nothing_special(
+    name: str, gates: list[str], tmp_path: Path
+) -> None:
+    calibration = {**QUICK["calibration"], "pilot": 10, "gates": gates}
+    criteria = {"calibration": calibration, "sensitivity": QUICK["sensitivity"]}
+    found = hb.workflow(name, criteria=criteria, seed=1, backend="stanli", out=tmp_path)
+    assert found.verdict.usable
+    info = hb.datasets.describe(name)
+    truth = np.array(info.truth[hb.models.get(found.fit().model).estimate])
+    answers = found.answers()
+    inside = (answers["94 % from"] <= truth) & (truth <= answers["to"])
+    # Of intervals that are right, so few hold the truth once in a thousand times.
+    least = stats.binom.ppf(0.001, len(truth), 0.94)
+    assert inside.sum() >= least
+    valid(found)
 
 
 def test_the_folder_says_it_all_again(surgical: Workflow) -> None:
