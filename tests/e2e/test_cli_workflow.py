@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,9 +20,10 @@ from hbstan.workflow import without_times
 
 CRITERIA = """\
 [calibration]
-n_sims = 40
-iter_warmup = 300
-iter_sampling = 300
+n_sims = 30
+pilot = 0
+iter_warmup = 200
+iter_sampling = 200
 retry_iter_sampling = 0
 gates = ["failures", "uniformity"]
 
@@ -137,7 +139,7 @@ def test_bad_input_exits_2_without_a_traceback(
 def test_changed_criteria_are_refused_and_amended(
     home: Command, done: tuple[Path, float, str, str]
 ) -> None:
-    home(*RUN, "--out", "amended")
+    shutil.copytree(done[0], home.folder / "amended")
     home.write("other.toml", CRITERIA + "\n[fit]\nrhat = 1.05\n")
     argv = [a if a != "criteria.toml" else "other.toml" for a in RUN]
     ran = home(*argv, "--out", "amended", code=2)
@@ -186,7 +188,7 @@ def test_kills_at_random_moments_change_nothing(
     count = 0
     for _ in range(10 * KILLS):
         # Each attempt goes on where the last one was: shorter waits spread the kills.
-        count += killed(home, rng.uniform(0.05, 0.45) * seconds)
+        count += killed(home, rng.uniform(0.05, 0.35) * seconds)
         if count == KILLS:
             break
         if (home.folder / "killed" / "verdict.json").is_file():

@@ -125,7 +125,7 @@ def test_the_surgical_data_are_answered(surgical: Workflow) -> None:
 def test_other_bundled_data_need_nothing_special(
     name: str, gates: list[str], tmp_path: Path
 ) -> None:
-    calibration = {**QUICK["calibration"], "pilot": 10, "gates": gates}
+    calibration = {**QUICK["calibration"], "n_sims": 30, "pilot": 10, "gates": gates}
     criteria = {"calibration": calibration, "sensitivity": QUICK["sensitivity"]}
     found = hb.workflow(name, criteria=criteria, seed=1, backend="stanli", out=tmp_path)
     assert found.verdict.usable
@@ -222,7 +222,7 @@ def test_going_on_after_a_gate_is_marked(tmp_path: Path) -> None:
 
 def test_the_other_parameterization_is_tried_and_named(tmp_path: Path) -> None:
     gates = ["failures", "convergence", "divergences", "uniformity"]
-    calibration = {**QUICK["calibration"], "gates": gates}
+    calibration = {**QUICK["calibration"], "n_sims": 40, "gates": gates}
     criteria = {"calibration": calibration}
     found = hb.workflow(
         "eight_schools",
@@ -258,21 +258,6 @@ def test_retries_are_recorded(tmp_path: Path) -> None:
     assert [row[0] for row in record["tables"][1]["rows"]] == [1, 2]
     assert found.fit("logit_noncentered").posterior.sizes["draw"] == 800
     assert any("fitted again" in text for text in model["limitations"])
-
-
-def test_labels_are_text(tmp_path: Path) -> None:
-    import pandas as pd
-
-    data = hb.datasets.load("surgical")
-    labels = [f"<script>alert({i})</script>" for i in range(12)]
-    frame = pd.DataFrame({"group": labels, "n": data.n, "y": data.y})
-    found = hb.workflow(
-        frame, criteria=QUICK, out=tmp_path, trials="n", events="y", **ONE
-    )
-    page = found.report.read_text(encoding="utf-8")
-    assert "<script>alert(" not in page
-    assert "&lt;script&gt;alert(" in page
-    assert labels[0] in found.answers().index
 
 
 def test_an_own_program_that_declares_known_priors(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import hbstan as hb
 #: Few simulations, whose number alone is then no reason to stop.
 QUICK: dict[str, Any] = {
     "calibration": {
-        "n_sims": 40,
-        "pilot": 5,
-        "iter_warmup": 300,
-        "iter_sampling": 300,
+        "n_sims": 20,
+        "pilot": 0,
+        "iter_warmup": 200,
+        "iter_sampling": 200,
         "retry_iter_sampling": 0,
         "gates": ["failures", "uniformity"],
     },
@@ -89,7 +89,7 @@ def _funnel() -> Case:
         hb.datasets.load("eight_schools"),
         "eight_schools_centered",
         {},
-        {"calibration": {"gates": gates}},
+        {"calibration": {"gates": gates, "n_sims": 40}},
     )
 
 
