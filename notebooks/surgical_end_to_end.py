@@ -66,9 +66,10 @@ result.models()
 result.stages()
 
 # %% [markdown]
-# The beta-binomial reproduces the data. It is rejected for another reason: its answer is that of its prior. The prior Gamma(1.5, 0.5) keeps the
-# concentration kappa near 3, while the hospitals are far more alike than that; with a
-# prior that leaves room, the posterior moves by several standard deviations.
+# The beta-binomial reproduces the data. It is rejected for another reason: its answer
+# is that of its prior. The prior Gamma(1.5, 0.5) keeps the concentration kappa near 3,
+# while the hospitals are far more alike than that; with a prior that leaves room, the
+# posterior moves by several standard deviations.
 
 # %%
 sensitivity = next(
