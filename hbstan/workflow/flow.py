@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +58,6 @@ class Workflow:
 
     folder: Path
     document: Mapping[str, Any]
-    _kept: Any = field(default=None, repr=False, compare=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -241,8 +242,7 @@ def workflow(
     chosen = candidates(known, models, priors)
     sampler = read_settings(settings)
     engine = choose(backend)
-    kept = None if out is not None else tempfile.TemporaryDirectory(prefix="hbstan-")
-    path = Path(out) if out is not None else Path(kept.name)  # type: ignore[union-attr]
+    path = Path(tempfile.mkdtemp(prefix="hbstan-") if out is None else out)
     with open_folder(path) as folder:
         plan = folder.plan()
         request = Request(
@@ -259,7 +259,10 @@ def workflow(
         )
         runner.run()
         document = _finish(runner, folder, plan)
-    return Workflow(path, document, kept)
+    found = Workflow(path, document)
+    if out is None:
+        weakref.finalize(found, shutil.rmtree, path, ignore_errors=True)
+    return found
 
 
 def load_workflow(folder: str | Path) -> Workflow:

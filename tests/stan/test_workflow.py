@@ -69,6 +69,7 @@ def test_data_that_should_fail_at_a_gate_fail_there(case: Case, tmp_path: Path) 
 def test_a_model_that_predicts_worse_fails_at_the_last_gate(tmp_path: Path) -> None:
     criteria = {
         **QUICK,
+        "calibration": {**QUICK["calibration"], "n_sims": 10},
         # Two models of one kind that are both calibrated predict alike: the worse one
         # must be let through what would otherwise stop it before.
         "cross_validation": {"gates": ["loo_draws", "pareto_k", "refits"]},
@@ -125,7 +126,7 @@ def test_the_surgical_data_are_answered(surgical: Workflow) -> None:
 def test_other_bundled_data_need_nothing_special(
     name: str, gates: list[str], tmp_path: Path
 ) -> None:
-    calibration = {**QUICK["calibration"], "n_sims": 30, "pilot": 10, "gates": gates}
+    calibration = {**QUICK["calibration"], "pilot": 10, "gates": gates}
     criteria = {"calibration": calibration, "sensitivity": QUICK["sensitivity"]}
     found = hb.workflow(name, criteria=criteria, seed=1, backend="stanli", out=tmp_path)
     assert found.verdict.usable
@@ -222,7 +223,7 @@ def test_going_on_after_a_gate_is_marked(tmp_path: Path) -> None:
 
 def test_the_other_parameterization_is_tried_and_named(tmp_path: Path) -> None:
     gates = ["failures", "convergence", "divergences", "uniformity"]
-    calibration = {**QUICK["calibration"], "n_sims": 40, "gates": gates}
+    calibration = {**QUICK["calibration"], "gates": gates}
     criteria = {"calibration": calibration}
     found = hb.workflow(
         "eight_schools",

@@ -13,10 +13,10 @@ import hbstan as hb
 #: Few simulations, whose number alone is then no reason to stop.
 QUICK: dict[str, Any] = {
     "calibration": {
-        "n_sims": 20,
+        "n_sims": 40,
         "pilot": 0,
-        "iter_warmup": 200,
-        "iter_sampling": 200,
+        "iter_warmup": 300,
+        "iter_sampling": 300,
         "retry_iter_sampling": 0,
         "gates": ["failures", "uniformity"],
     },
