@@ -76,7 +76,8 @@ def judge(
 
     A gate that failed rejects; one that was not run, or a stage that was not reached,
     leaves the matter open. What did not pass beside the gates is a limitation, and so
-    is a second attempt, and a criterion that was changed after results were seen.
+    is a criterion that was changed after results were seen. Second attempts are
+    recorded; that a computation took more effort does not limit its answer.
 
     Parameters
     ----------
@@ -144,7 +145,6 @@ def _limitations(
         for c in s["checks"]
         if not c["gate"] and c["outcome"] != "pass"
     ]
-    out += [f"{s['title']}: {text}" for s in stages for text in s["retries"]]
     out += [
         f"The criterion {one['criterion']} was changed from {one['from']} to "
         f"{one['to']} after results had been seen"

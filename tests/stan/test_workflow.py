@@ -258,7 +258,8 @@ def test_retries_are_recorded(tmp_path: Path) -> None:
     record = next(s for s in found.document["stages"] if s["stage"] == "fit")
     assert [row[0] for row in record["tables"][1]["rows"]] == [1, 2]
     assert found.fit("logit_noncentered").posterior.sizes["draw"] == 800
-    assert any("fitted again" in text for text in model["limitations"])
+    assert not any("fitted again" in text for text in model["limitations"])
+    assert any("more effort" in text for text in found.document["cautions"])
 
 
 def test_an_own_program_that_declares_known_priors(tmp_path: Path) -> None:

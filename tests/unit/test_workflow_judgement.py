@@ -74,7 +74,7 @@ def test_failure_outweighs_what_was_not_run() -> None:
 def test_retries_and_amended_criteria_are_named() -> None:
     stages = (GOOD[0], {**GOOD[1], "retries": ["fitted again with adapt_delta 0.99"]})
     got = judge("m", stages, EXPECTED)
-    assert got.verdict is Verdict.LIMITED
+    assert got.verdict is Verdict.ACCEPTED
     assert got.retries == (
         {"stage": "fit", "what": "fitted again with adapt_delta 0.99"},
     )
