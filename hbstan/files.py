@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_path", "require_writable", "write_bytes"]
+from hbstan.errors import StoreError
+
+__all__ = ["alone_in", "atomic_path", "require_writable", "write_bytes"]
 
 
 @contextmanager
@@ -62,3 +64,43 @@ def require_writable(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
+
+
+@contextmanager
+def alone_in(folder: Path, what: str) -> Iterator[None]:
+    """Keep other processes out of a folder while the body runs.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Created where there is none; a file ``lock`` in it is held.
+    what : str
+        What the folder is, for messages: ``"store"``.
+
+    Raises
+    ------
+    StoreError
+        If another process holds it, or it cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        require_writable(folder)
+        lock = FileLock(folder / "lock", timeout=0)
+    except OSError as err:
+        raise StoreError(
+            f"the {what} is {str(folder)!r}, but must be a folder that can be written: "
+            f"{err.strerror or err}.",
+            remedy="Name another folder; it is created where there is none.",
+        ) from err
+    try:
+        lock.acquire()
+    except Timeout as err:
+        raise StoreError(
+            f"another process is working on the {what} {str(folder)!r}.",
+            remedy="Wait until it has finished, or use another folder.",
+        ) from err
+    try:
+        yield
+    finally:
+        lock.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hbstan.cli.codes import GATE_FAILED, PASSED
+from hbstan.cli.codes import GATE_FAILED, INTERRUPTED, PASSED
 from hbstan.cli.options import (
     AdaptDelta,
     BackendName,
@@ -45,9 +44,6 @@ if TYPE_CHECKING:
     from hbstan.sbc.result import SBCResult
 
 __all__ = ["sbc"]
-
-#: Exit code of a run that Ctrl-C ended, as shells have it.
-_INTERRUPTED = 128 + signal.SIGINT
 
 
 def sbc(
@@ -193,7 +189,7 @@ def _run(
             result = _calibrate(what, arguments, {**how, **where})
     except KeyboardInterrupt:
         typer.echo(work.interrupted(how["n_sims"]), err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     seconds = time.perf_counter() - began
     speed = _speed(how["n_sims"], before, seconds)
     each = float(result.dataset["seconds"].mean())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hbstan.cli.codes import GATE_FAILED, PASSED
+from hbstan.cli.codes import GATE_FAILED, INTERRUPTED, PASSED
 from hbstan.cli.options import (
     AdaptDelta,
     BackendName,
@@ -30,14 +29,13 @@ from hbstan.cli.options import (
     Trials,
     prints_on_stderr,
 )
-from hbstan.cli.outputs import make_folder, read_data
+from hbstan.cli.outputs import make_folder, read_data, read_priors
 
 if TYPE_CHECKING:
     from hbstan.workflow import Workflow
 
 __all__ = ["workflow"]
 
-_INTERRUPTED = 128 + signal.SIGINT
 #: Columns of the answers that a terminal has room for, and their headings.
 _SHOWN = {
     "raw rate": "raw",
@@ -47,12 +45,6 @@ _SHOWN = {
     "to": "to",
     "P(lowest)": "P(lowest)",
     "P(highest)": "P(highest)",
-}
-_STYLES = {
-    "accepted": "bold green",
-    "accepted_with_limitations": "bold green",
-    "rejected": "bold red",
-    "inconclusive": "bold yellow",
 }
 
 
@@ -156,31 +148,21 @@ def workflow(
             "on with the rest.",
             err=True,
         )
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     _show(screen, found)
     raise typer.Exit(PASSED if found.verdict.usable else GATE_FAILED)
 
 
 def _priors(texts: list[str]) -> dict[str, Any]:
     """Read priors for all models, and those of one model by its name."""
-    from hbstan.errors import PriorError
-    from hbstan.priors import parse_assignment
-
-    out: dict[str, Any] = {}
+    by_owner: dict[str, list[str]] = {}
     for text in texts:
         before, colon, rest = text.partition(":")
         # A colon after the equals sign is none of ours.
         owner = before.strip() if colon and "=" not in before else ""
-        name, prior = parse_assignment(rest if owner else text)
-        place = out.setdefault(owner, {}) if owner else out
-        if name in place:
-            raise PriorError(
-                f"--prior is given twice for {name}: {place[name]} and {prior}; "
-                "legal: once for each parameter.",
-                remedy="Remove one of the two.",
-            )
-        place[name] = prior
-    return out
+        by_owner.setdefault(owner, []).append(rest if owner else text)
+    common = read_priors(by_owner.pop("", []))
+    return {**common, **{owner: read_priors(own) for owner, own in by_owner.items()}}
 
 
 def _show(screen: Screen, found: Workflow) -> None:
@@ -190,12 +172,13 @@ def _show(screen: Screen, found: Workflow) -> None:
         return
     from rich.text import Text
 
+    from hbstan.cli.watching import VERDICTS
     from hbstan.report.criticism import frame_table
 
     console = screen.text()
     document = found.document
     line = Text(f"{document['title']}: ", style="bold")
-    line.append(found.verdict.words, _STYLES[found.verdict.value])
+    line.append(found.verdict.words, VERDICTS[found.verdict])
     console.print()
     console.print(line)
     console.print(found.headline, markup=False)

@@ -13,19 +13,16 @@ if TYPE_CHECKING:
 
     from hbstan.workflow import ModelVerdict, Stage, Watcher
 
-__all__ = ["watching"]
+__all__ = ["VERDICTS", "watching"]
 
-_MARKS = {
-    "pass": ("✓", "green", "pass"),
-    "fail": ("✗", "bold red", "FAIL"),
-    "not_run": ("?", "yellow", "not run"),
-}
-_VERDICTS = {
+#: Styles by verdict.
+VERDICTS = {
     "accepted": "bold green",
     "accepted_with_limitations": "bold green",
     "rejected": "bold red",
     "inconclusive": "bold yellow",
 }
+_MARKS = {"pass": "✓", "fail": "✗", "not_run": "?"}
 
 
 @contextmanager
@@ -40,10 +37,7 @@ def watching(console: Console, *, enabled: bool) -> Iterator[Watcher | None]:
     from rich.live import Live
 
     board = _Board(console)
-    with Live(
-        get_renderable=board.render, console=console, refresh_per_second=8
-    ) as live:
-        board.live = live
+    with Live(get_renderable=board.render, console=console, refresh_per_second=8):
         yield board
 
 
@@ -63,7 +57,9 @@ class _Lines:
 
     def finished(self, record: Mapping[str, Any], again: bool) -> None:
         """Print the stage's outcome."""
-        word = _MARKS[record["outcome"]][2]
+        from hbstan.report.format import WORDS
+
+        word = WORDS[record["outcome"]]
         seconds = time.monotonic() - self._began
         took = "from before" if again else f"{seconds:.1f} s"
         who = f"{record['model']}: " if record["model"] else ""
@@ -93,7 +89,6 @@ class _Board:
             TimeRemainingColumn,
         )
 
-        self.live: Any = None
         self._console = console
         self._cells: dict[tuple[str, str | None], tuple[str, str]] = {}
         self._models: list[str] = []
@@ -132,7 +127,9 @@ class _Board:
 
     def finished(self, record: Mapping[str, Any], again: bool) -> None:
         """Fill the stage's cell."""
-        mark, style, _ = _MARKS[record["outcome"]]
+        from hbstan.report.format import STYLES
+
+        mark, style = _MARKS[record["outcome"]], STYLES[record["outcome"]]
         took = "before" if again else f"{record['seconds']:.0f} s"
         self._cells[record["stage"], record["model"]] = (f"{mark} {took}", style)
         self._now = None
@@ -142,7 +139,7 @@ class _Board:
         from rich.text import Text
 
         line = Text(verdict.name, style="bold")
-        line.append(f": {verdict.verdict.words}", _VERDICTS[verdict.verdict.value])
+        line.append(f": {verdict.verdict.words}", VERDICTS[verdict.verdict])
         line.append(f". {verdict.reason}", "default")
         self._console.print(line)
 

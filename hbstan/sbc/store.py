@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hbstan.errors import StoreError
-from hbstan.files import atomic_path, require_writable, write_bytes
+from hbstan.files import alone_in, atomic_path, write_bytes
 
 __all__ = [
     "FolderStore",
@@ -207,29 +207,9 @@ def open_store(
     if folder is None:
         yield MemoryStore()
         return
-    from filelock import FileLock, Timeout
-
-    try:
-        require_writable(folder)
-        lock = FileLock(folder / "lock", timeout=0)
-    except OSError as err:
-        raise StoreError(
-            f"the store is {str(folder)!r}, but must be a folder that can be written: "
-            f"{err.strerror or err}.",
-            remedy="Name another folder; it is created where there is none.",
-        ) from err
-    try:
-        lock.acquire()
-    except Timeout as err:
-        raise StoreError(
-            f"another process is working on the store {str(folder)!r}.",
-            remedy="Wait until it has finished, or use another folder.",
-        ) from err
-    try:
+    with alone_in(folder, "store"):
         _claim(folder, identity, key, resume)
         yield FolderStore(folder, key)
-    finally:
-        lock.release()
 
 
 def saved_identity(folder: Path) -> dict[str, Any] | None:

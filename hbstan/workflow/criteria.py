@@ -228,15 +228,11 @@ class ComparisonCriteria:
 
     Parameters
     ----------
-    agreement : float
-        Models whose estimates of a group differ by more posterior standard
-        deviations are said to disagree.
     gates : tuple of str
         ``"predicts"``: no other model predicts clearly better, that is, by more than
         twice the standard error of the difference and more than 4 nats.
     """
 
-    agreement: float = 0.5
     gates: tuple[str, ...] = ("predicts",)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan import models
+from hbstan.report.page.render import SCHEMA
 from hbstan.workflow.criteria import Criteria, changes
 from hbstan.workflow.judgement import ModelVerdict, Verdict, overall
 from hbstan.workflow.methods import bibtex, paragraph
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from hbstan.workflow.request import Candidate
     from hbstan.workflow.running import Runner
 
-__all__ = ["SCHEMA", "compose", "without_times"]
-
-SCHEMA = "hbstan.verdict/1"
+__all__ = ["compose", "without_times"]
 
 
 def compose(
@@ -166,8 +165,3 @@ def _model(one: Candidate, runner: Runner) -> dict[str, Any]:
         "priors": dict(one.priors),
         "program": f"models/{one.name}.stan",
     }
-
-
-def usable(verdict: str) -> bool:
-    """Whether a verdict, as text, lets answers be used."""
-    return Verdict(verdict).usable

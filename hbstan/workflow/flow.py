@@ -20,7 +20,7 @@ from hbstan.fit import Fit
 from hbstan.includes import find_includes
 from hbstan.workflow.criteria import Criteria, changes
 from hbstan.workflow.document import compose
-from hbstan.workflow.folder import Folder, open_folder, require_same, write_json
+from hbstan.workflow.folder import TABLE, Folder, open_folder, require_same, write_json
 from hbstan.workflow.judgement import Verdict
 from hbstan.workflow.request import (
     Request,
@@ -143,7 +143,7 @@ class Workflow:
 
     def __repr__(self) -> str:
         each = ", ".join(
-            f"{m['name']}: {m['verdict'].replace('_', ' ')}"
+            f"{m['name']}: {Verdict(m['verdict']).words}"
             for m in self.document["models"]
         )
         return f"<Workflow of {self.document['title']}: {self.verdict.words} ({each})>"
@@ -306,7 +306,7 @@ def _claim(
         }
         folder.write_plan(plan)
         frame = request.data.to_frame()
-        write_bytes(folder / "data.csv", frame.to_csv(index=False).encode())
+        write_bytes(folder / TABLE, frame.to_csv(index=False).encode())
         return plan
     require_same(plan["request"], request.record(), folder.path)
     changed = changes(plan["criteria"], wanted.record())
@@ -354,7 +354,7 @@ def _finish(runner: Runner, folder: Folder, plan: Mapping[str, Any]) -> dict[str
 def _command(runner: Runner) -> str:
     """Return the command that repeats the workflow from the folder's own data."""
     request = runner.request
-    parts = ["hbstan", "workflow", "data.csv"]
+    parts = ["hbstan", "workflow", TABLE]
     for role, name in request.data.columns.items():
         parts += [f"--{role}", str(name)]
     for one in request.candidates:

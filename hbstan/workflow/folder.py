@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import StoreError
-from hbstan.files import atomic_path, require_writable, write_bytes
+from hbstan.files import alone_in, atomic_path, write_bytes
 from hbstan.sbc.store import difference
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from hbstan.results import Picture
 
-__all__ = ["Folder", "open_folder"]
+__all__ = ["TABLE", "Folder", "open_folder", "require_same", "write_json"]
 
+#: The file with the data.
+TABLE = "data.csv"
 _FORMAT = 1
 #: Larger clouds of points are drawn as pixels, so many to an inch.
 _MOST_POINTS, _DPI = 100, 160
@@ -48,7 +50,23 @@ class Folder:
         StoreError
             If the file is damaged, or of another format.
         """
-        return read_plan(self.path)
+        file = self / "plan.json"
+        if not file.is_file():
+            return None
+        try:
+            plan: dict[str, Any] = json.loads(file.read_bytes())
+            saved = plan.pop("format")
+        except (ValueError, KeyError, AttributeError) as err:
+            raise StoreError(
+                f"{str(file)!r} is damaged or no workflow's plan: {err}.",
+                remedy="Restore it, or use another folder.",
+            ) from err
+        if saved != _FORMAT:
+            raise StoreError(
+                f"{str(file)!r} has format {saved!r}, but this hbstan reads {_FORMAT}.",
+                remedy=_OTHER,
+            )
+        return plan
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Keep what is asked, before anything is computed."""
@@ -109,33 +127,6 @@ def _flatten_clouds(figure: Figure) -> None:
                 cloud.set_rasterized(True)
 
 
-def read_plan(path: Path) -> dict[str, Any] | None:
-    """Return what a folder's workflow was asked, or None if there is none.
-
-    Raises
-    ------
-    StoreError
-        If the file is damaged, or of another format.
-    """
-    file = path / "plan.json"
-    if not file.is_file():
-        return None
-    try:
-        plan: dict[str, Any] = json.loads(file.read_bytes())
-        saved = plan.pop("format")
-    except (ValueError, KeyError, AttributeError) as err:
-        raise StoreError(
-            f"{str(file)!r} is damaged or no workflow's plan: {err}.",
-            remedy="Restore it, or use another folder.",
-        ) from err
-    if saved != _FORMAT:
-        raise StoreError(
-            f"{str(file)!r} has format {saved!r}, but this hbstan reads {_FORMAT}.",
-            remedy=_OTHER,
-        )
-    return plan
-
-
 @contextmanager
 def open_folder(path: Path) -> Iterator[Folder]:
     """Open a folder for one workflow, alone, while the body runs.
@@ -143,32 +134,11 @@ def open_folder(path: Path) -> Iterator[Folder]:
     Raises
     ------
     StoreError
-        If another process works in it, it cannot be written, or holds other files
-        and no plan.
+        If another process works in it, or it cannot be written.
     """
-    from filelock import FileLock, Timeout
-
-    try:
-        require_writable(path)
-        lock = FileLock(path / "lock", timeout=0)
-        lock.acquire()
-    except OSError as err:
-        # Timeout is an OSError as well.
-        if isinstance(err, Timeout):
-            raise StoreError(
-                f"another process is working in the folder {str(path)!r}.",
-                remedy="Wait until it has finished, or use another folder.",
-            ) from err
-        raise StoreError(
-            f"the folder is {str(path)!r}, but must be one that can be written: "
-            f"{err.strerror or err}.",
-            remedy="Name another folder; it is created where there is none.",
-        ) from err
-    try:
+    with alone_in(path, "workflow's folder"):
         _sweep(path)
         yield Folder(path)
-    finally:
-        lock.release()
 
 
 def _sweep(path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hbstan.workflow.judgement import Verdict
+
 __all__ = ["bibtex", "paragraph"]
 
 #: Key to entry type and fields.
@@ -133,7 +135,7 @@ def paragraph(record: Mapping[str, Any]) -> str:
     engine = record["provenance"]["backend"]
     engine_version = versions.get("cmdstan", versions.get(engine, ""))
     verdicts = "; ".join(
-        f"{m['name']}: {m['verdict'].replace('_', ' ')}" for m in record["models"]
+        f"{m['name']}: {Verdict(m['verdict']).words}" for m in record["models"]
     )
     return (
         f"We fitted hierarchical Bayesian models to {record['data']['groups']} groups "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from hbstan.workflow.conclusions import compare_models, conclude
 from hbstan.workflow.crossing import cross_validate
 from hbstan.workflow.describe import describe_data
 from hbstan.workflow.fitting import fit_and_diagnose, sibling
+from hbstan.workflow.folder import TABLE
 from hbstan.workflow.judgement import ModelVerdict, judge
 from hbstan.workflow.posterior import check_posterior
 from hbstan.workflow.probing import check_sensitivity
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner"]
 
-#: The file with the data in the folder.
-_TABLE = "data.csv"
 #: Checks whose failure another parameterisation may mend.
 _SAMPLING = ("convergence", "divergences", "rhat", "ess_bulk", "ess_tail", "bfmi")
 
@@ -84,7 +84,7 @@ class Runner:
             "data",
             None,
             lambda: describe_data(self.request.data, self.criteria.data),
-            command_of_data(_TABLE, columns(self.request.data)),
+            command_of_data(TABLE, columns(self.request.data)),
         )
         go_on = data["outcome"] == "pass" or self.request.keep_going
         for one in self.candidates:  # grows while other parameterisations are added
@@ -140,7 +140,6 @@ class Runner:
         """Return what makes each stage of a model."""
         request, rules = self.request, self.criteria
         work = {"backend": request.engine, "progress": self.watcher, **self.options}
-        given = {"priors": one.priors}
 
         def seed(name: str) -> int:
             return stage_seed(request.seed, one.name, name)
@@ -155,7 +154,7 @@ class Runner:
                 criteria=rules.prior,
                 like=one.like,
                 seed=seed("prior"),
-                **given,
+                priors=one.priors,
             ),
             "calibration": lambda: self._calibrated(one, seed("calibration"), work),
             "fit": lambda: self._fitted(one, seed("fit")),
@@ -220,6 +219,7 @@ class Runner:
         ]
         found: Comparison | None = None
 
+        @cache
         def compared() -> StageResult:
             results = {
                 one.name: load_loo(self._file("loo", one.name, "json"))
@@ -233,7 +233,7 @@ class Runner:
             files = [f"fits/{one.name}.nc" for one in reached]
             command = command_of_comparison(files, seed) if len(files) > 1 else ""
             self._stage("comparison", None, compared, command)
-            found = compared().result if len(reached) > 1 else None
+            found = self._made("comparison", compared).result
         usable = [one for one in reached if self._usable(one)]
         names = [one.name for one in usable]
         for one in reached if self.request.keep_going else usable:
@@ -313,7 +313,7 @@ class Runner:
             sizes = (rules.retry_iter_warmup, rules.retry_iter_sampling)
         return commands(
             one.model,
-            _TABLE,
+            TABLE,
             columns(self.request.data),
             one.priors,
             seeds={s: stage_seed(self.request.seed, one.name, s) for s in BY_MODEL},
