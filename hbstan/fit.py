@@ -409,6 +409,7 @@ def _attributes(
         # Where to find a program that is not the catalogue's, to fit it again.
         "program_file": "" if in_catalogue else str(decided.program.file),
         "like": decided.like,
+        "data_kind": decided.data_kind,
         "data_name": decided.data_name,
         "data_hash": decided.data_hash,
         "priors": priors,

@@ -48,6 +48,8 @@ class Plan:
         The priors by parameter; empty for a program that takes none as data.
     like : str
         The catalogue's model that the program is, or declares the same priors as.
+    data_kind : str
+        The kind of a dataset; empty for a mapping.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Plan:
     data_hash: str
     priors: Mapping[str, PriorChoice] = field(default_factory=dict)
     like: str = ""
+    data_kind: str = ""
 
     def held_out(self) -> list[str]:
         """Return the labels of the groups that the likelihood does not see."""
@@ -114,7 +117,8 @@ def _plan_catalogue(
     if isinstance(data, Mapping) or not hasattr(data, "to_stan"):
         raise DataError(
             f"{model.name} takes a dataset, not {type(data).__name__}.",
-            remedy="Make one with hb.data.grouped_binomial or hb.data.group_estimates.",
+            remedy="Make one with a function of hb.data, such as "
+            "hb.data.grouped_binomial or hb.data.group_estimates.",
         )
     if data.kind != model.kind:
         fitting = [n for n in models.names() if models.get(n).kind == data.kind]
@@ -140,6 +144,7 @@ def _plan_catalogue(
         data.hash,
         chosen,
         model.name,
+        data.kind,
     )
 
 
@@ -195,7 +200,9 @@ def _plan_program(
     dims = {} if model is None else model.dims
     labels = _labels(data, dims, tuple(chosen), binding=False)
     like = "" if model is None else model.name
-    return Plan(program.name, program, stan, labels, name, data.hash, chosen, like)
+    return Plan(
+        program.name, program, stan, labels, name, data.hash, chosen, like, data.kind
+    )
 
 
 @dataclass(frozen=True)
@@ -248,11 +255,9 @@ def _labels(
 ) -> Labels:
     """Label by group what the model, or common usage, has one of per group."""
     per_group = ("theta", "p", "z", "y", "n", "sigma", "holdout", "log_lik", "y_rep")
-    coords: dict[str, list[Any]] = {
-        "group": list(data.labels),
-        "prior_arg": [1, 2, 3],
-    }
-    every = {name: ["group"] for name in per_group} | dict(dims)
+    coords = {**data.coords, "prior_arg": [1, 2, 3]}
+    every = {name: ["group"] for name in per_group}
+    every |= {name: list(own) for name, own in data.dims.items()} | dict(dims)
     every |= {f"prior_{name}_args": ["prior_arg"] for name in priors}
     return Labels(coords, every, priors, binding)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import models
 from hbstan.backends import choose
+from hbstan.data.systems import kinds, restore
 from hbstan.errors import FitError, HbstanError, SettingsError
 from hbstan.fit import Fit, fit_plan, program_hash
 from hbstan.plan import Plan, plan
@@ -204,6 +205,9 @@ def dataset_of(fit: Fit) -> Dataset:
             "fitted again from its saved fit.",
             remedy="Call hb.fit with the data or priors that you want to try.",
         )
+    kind = str(fit.tree.attrs.get("data_kind", ""))
+    if kind in kinds():
+        return _unchanged(fit, _system_of(fit, kind))
     constant = fit.tree["constant_data"].to_dataset()
     y = fit.tree["observed_data"].to_dataset()["y"]
     group = y[y.dims[0]] if y.dims[0] in y.coords else range(y.size)
@@ -216,6 +220,23 @@ def dataset_of(fit: Fit) -> Dataset:
         data = GroupEstimates(y=y.values, sigma=sigma, **common)
     else:
         data = GroupedBinomial(y=y.values, n=constant["n"].values, **common)
+    return _unchanged(fit, data)
+
+
+def _system_of(fit: Fit, kind: str) -> Dataset:
+    """Return the data of a fit that are not one outcome a group."""
+    stan: dict[str, Any] = {}
+    coords: dict[str, Any] = {}
+    for group in ("constant_data", "observed_data"):
+        if group in fit.tree.children:
+            dataset = fit.tree[group].to_dataset()
+            stan |= {str(k): v.values for k, v in dataset.data_vars.items()}
+            coords |= {str(k): v.values.tolist() for k, v in dataset.coords.items()}
+    return restore(kind, stan, coords, str(fit.tree.attrs["data_name"]))
+
+
+def _unchanged(fit: Fit, data: Dataset) -> Dataset:
+    """Return data once they are known to be those that were fitted."""
     if data.hash != fit.tree.attrs["data_hash"]:
         raise FitError(
             f"the data in the fit of {fit.model} are not those that it was made from.",

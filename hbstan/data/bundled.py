@@ -6,12 +6,14 @@ The values are written down in :mod:`hbstan.data.published` and
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hbstan.data.files import near
 from hbstan.data.info import DatasetInfo, Entry
 from hbstan.data.published import published
 from hbstan.data.simulated import simulated
+from hbstan.data.systems import Example, examples
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ __all__ = ["DatasetInfo", "describe", "load", "names"]
 
 def names() -> tuple[str, ...]:
     """Return the names of the bundled datasets, in alphabetical order."""
-    return tuple(sorted(entry.info.name for entry in _entries()))
+    return tuple(sorted([*(entry.info.name for entry in _entries()), *examples()]))
 
 
 def describe(name: str) -> DatasetInfo:
@@ -33,7 +35,8 @@ def describe(name: str) -> DatasetInfo:
     DataError
         If there is no dataset of that name.
     """
-    return _entry(name).info
+    others = examples()
+    return others[name].info if name in others else _entry(name).info
 
 
 def load(name: str) -> Dataset:
@@ -60,6 +63,9 @@ def load(name: str) -> Dataset:
     >>> datasets.load("surgical").J
     12
     """
+    others = examples()
+    if name in others:
+        return _example(others[name])
     entry = _entry(name)
     values: dict[str, Any] = dict(entry.values)
     return entry.data(
@@ -73,11 +79,22 @@ def load(name: str) -> Dataset:
     )
 
 
+def _example(example: Example) -> Dataset:
+    info = example.info
+    about: dict[str, Any] = {
+        "name": info.name,
+        "source": info.source,
+        "priors": info.priors,
+        "family_priors": info.family_priors,
+    }
+    return replace(example.build(), **about)
+
+
 def _entry(name: str) -> Entry:
     entries = {entry.info.name: entry for entry in _entries()}
     if name not in entries:
-        known = ", ".join(sorted(entries))
-        close = near(name, list(entries)) if isinstance(name, str) else []
+        known = ", ".join(names())
+        close = near(name, names()) if isinstance(name, str) else []
         raise DataError(
             f"there is no bundled dataset {name!r}; legal: {known}.",
             remedy=f"Did you mean {close[0]!r}?" if close else None,

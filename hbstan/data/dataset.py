@@ -76,6 +76,8 @@ class Dataset(ABC):
     """
 
     kind: ClassVar[str]
+    #: Dimensions by name in Stan, where they are not the group.
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Role of each value, and the array that holds it.
     _roles: ClassVar[Mapping[str, str]]
 
@@ -90,6 +92,11 @@ class Dataset(ABC):
     def J(self) -> int:
         """The number of groups."""
         return len(self.labels)
+
+    @property
+    def coords(self) -> dict[str, list[Any]]:
+        """Labels by dimension."""
+        return {"group": list(self.labels)}
 
     @property
     def hash(self) -> str:

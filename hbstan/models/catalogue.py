@@ -9,6 +9,7 @@ from hbstan.errors import ModelError
 from hbstan.models import defaults
 from hbstan.models.alternatives import ALTERNATIVES
 from hbstan.models.entry import Model, Parameter
+from hbstan.models.systems import SYSTEMS
 
 __all__ = ["get", "names"]
 
@@ -133,6 +134,7 @@ _CATALOGUE: Mapping[str, Model] = {
             "Rubin (1981), doi:10.3102/10769986006004377; " + _PAPASPILIOPOULOS,
         ),
         *ALTERNATIVES,
+        *SYSTEMS,
     )
 }
 

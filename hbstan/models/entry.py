@@ -31,7 +31,8 @@ class Parameter:
         Unit and scale, e.g. ``"log-odds"`` or ``"probability"``.
     role : str, optional
         For top-level parameters the kind of prior it takes: ``location``,
-        ``scale``, ``probability`` or ``concentration``. Empty otherwise.
+        ``scale``, ``probability``, ``concentration`` or ``correlation``. Empty
+        otherwise.
     dims : tuple of str
         Labelled dimensions, e.g. ``("group",)``. A top-level parameter that is one a
         group has the same prior, independently, for each.
@@ -56,7 +57,8 @@ class Model:
     name, title, formula : str
         Identifier, one line, and the model in mathematics.
     kind : str
-        Kind of data: ``"binomial"`` or ``"normal"``.
+        Kind of data: ``"binomial"``, ``"normal"``, or one of
+        :func:`hbstan.data.systems.kinds`.
     parameters : tuple of Parameter
         All quantities; those with a role are top-level and have priors.
     defaults : callable
@@ -67,6 +69,11 @@ class Model:
         Models of one family share parameters and priors.
     reference : str
         Source.
+    ranked : tuple of str
+        The parameters that calibration ranks; by default the top-level ones, and
+        ``theta`` and ``z`` where the program has them.
+    example : str
+        The bundled dataset that shows the model; by default that of its kind of data.
     pooling : str
         What groups have to do with each other: ``"complete"`` (all alike),
         ``"partial"`` (a population, whose spread is a parameter) or ``"none"``.
@@ -82,6 +89,8 @@ class Model:
     family: str
     reference: str
     pooling: str = "partial"
+    ranked: tuple[str, ...] = ()
+    example: str = ""
 
     @property
     def program(self) -> StanProgram:
@@ -103,6 +112,7 @@ class Model:
             "kind": self.kind,
             "reference": self.reference,
             "pooling": self.pooling,
+            "example": self.example,
             "program": str(self.program.file),
             "parameters": [asdict(p) for p in self.parameters],
         }

@@ -16,6 +16,7 @@ from hbstan import models
 from hbstan.errors import ModelError
 from hbstan.sbc.identity import digest
 from hbstan.simulate import draw_data, draw_prior, log_likelihood, log_prior
+from hbstan.simulate.systems import system_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,8 @@ class CatalogueGenerator:
     priors : mapping of str to Prior
         A prior for each top-level parameter.
     design : mapping
-        ``J`` and ``n`` (trials) or ``sigma`` (standard errors).
+        The Stan data without the outcomes: ``J`` and ``n`` (trials) or ``sigma``
+        (standard errors), or those of a system.
     names : tuple of str
         The parameters to return.
     """
@@ -77,6 +79,11 @@ class CatalogueGenerator:
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Draw once from the prior, and data given the draw."""
         model = models.get(self.model)
+        system = system_of(model)
+        if system is not None:
+            one = system.parameters(self.priors, self.design, rng)
+            outcomes = system.outcomes(one, self.design, rng)
+            return {name: one[name] for name in self.names}, outcomes
         drawn = draw_prior(model, self.priors, int(self.design["J"]), rng)
         y = draw_data(model, drawn, self.design, rng)[0]
         return {name: drawn[name][0] for name in self.names}, {"y": y}
@@ -211,7 +218,11 @@ class JointLogLikelihood:
         self, parameters: Mapping[str, Any], data: Mapping[str, Any]
     ) -> NDArray[Any]:
         """Return ``log p(y | parameters)`` for each draw."""
-        return log_likelihood(models.get(self.model), parameters, data, data["y"])
+        model = models.get(self.model)
+        system = system_of(model)
+        if system is not None:
+            return system.log_likelihood(parameters, data)
+        return log_likelihood(model, parameters, data, data["y"])
 
     def record(self) -> dict[str, Any]:
         """Return what identifies the quantity."""

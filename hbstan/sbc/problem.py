@@ -23,6 +23,7 @@ from hbstan.sbc.generators import (
     stan_generator,
 )
 from hbstan.sbc.identity import digest
+from hbstan.simulate.systems import system_of
 
 if TYPE_CHECKING:
     from hbstan.data import Dataset
@@ -149,12 +150,15 @@ def _catalogue_problem(
         )
     like = models.get(decided.like)
     chosen = {name: choice.prior for name, choice in decided.priors.items()}
-    # The last two are the outcome's, which every simulation has its own of.
-    constants = {k: v for k, v in decided.stan.items() if k != "y"}
-    names = _ranked_names(like, decided)
+    # Every simulation has outcomes of its own.
+    outcomes = getattr(data, "outcomes", ("y",))
+    constants = {k: v for k, v in decided.stan.items() if k not in outcomes}
+    names = like.ranked or _ranked_names(like, decided)
     generator = CatalogueGenerator(like.name, chosen, constants, names)
     own: dict[str, TestQuantity] = {}
-    if "theta" in names or like.pooling == "complete":
+    if system_of(like) is not None:
+        own["log_likelihood"] = JointLogLikelihood(like.name)
+    elif "theta" in names or like.pooling == "complete":
         own["log_likelihood"] = JointLogLikelihood(like.name)
         own["log_prior"] = JointLogPrior(like.name, chosen)
     return Problem(
@@ -163,11 +167,22 @@ def _catalogue_problem(
         generator,
         constants,
         {**own, **quantities},
-        {name: tuple(data.labels) for name in ("theta", "z", "p")},
+        _element_labels(data, like),
         tuple(p.name for p in like.top_level),
         decided.priors,
         words,
     )
+
+
+def _element_labels(data: Dataset, like: Model) -> dict[str, tuple[str, ...]]:
+    """Return the labels of the elements of parameters with one dimension."""
+    known = data.coords
+    dims = {**{name: ["group"] for name in ("theta", "z", "p")}, **like.dims}
+    return {
+        name: tuple(map(str, known[own[0]]))
+        for name, own in dims.items()
+        if len(own) == 1 and own[0] in known
+    }
 
 
 def _ranked_names(like: Model, decided: Plan) -> tuple[str, ...]:
@@ -196,20 +211,29 @@ def _design(
     """Return a dataset whose group sizes are the design, and the design in words."""
     from hbstan import data as reader
     from hbstan.data import Dataset
+    from hbstan.data.system import SystemData
 
     if design is None:
-        kind = _kind(model)
-        design = _DESIGNS[kind]
+        design = _example(model) or _DESIGNS[_kind(model)]
     if isinstance(design, Mapping):
         dataset = _from_sizes(design, priors)
     elif isinstance(design, Dataset):
         dataset = design
     else:
         dataset = reader.load(design)
+    if isinstance(dataset, SystemData):
+        return dataset, f"{dataset.name}: {dataset.J} {dataset.unit}s"
     stan = dataset.to_stan()
     sizes = "n" if "n" in stan else "sigma"
     words = ", ".join(f"{value:g}" for value in stan[sizes])
     return dataset, f"{sizes} = {words}"
+
+
+def _example(model: str | Path | Model) -> str:
+    """Return the bundled dataset that shows a model of the catalogue."""
+    if isinstance(model, models.Model):
+        return model.example
+    return "" if str(model).endswith(".stan") else models.get(str(model)).example
 
 
 def _kind(model: str | Path | Model) -> str:

@@ -1,0 +1,9 @@
+"""The catalogue's models of data that are more than one outcome a group."""
+
+from __future__ import annotations
+
+from hbstan.models.entry import Model
+
+__all__ = ["SYSTEMS"]
+
+SYSTEMS: tuple[Model, ...] = ()
