@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-__all__ = ["SAMPLE_STATS", "Labels", "to_tree"]
+__all__ = ["SAMPLE_STATS", "Labels", "stored_data", "to_tree"]
 
 #: Stan's sampler columns under ArviZ's names.
 SAMPLE_STATS = {
@@ -133,6 +133,30 @@ def to_tree(
     tree = xr.DataTree.from_dict(datasets)
     tree.attrs.update(attrs or {})
     return tree
+
+
+def stored_data(tree: xr.DataTree) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return the Stan data and the labels that a tree holds.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        As :func:`to_tree` made it. Arrays without elements are not in it.
+
+    Returns
+    -------
+    stan : dict
+    coords : dict of str to list
+        Labels by dimension.
+    """
+    stan: dict[str, Any] = {}
+    coords: dict[str, list[Any]] = {}
+    for group in ("constant_data", "observed_data"):
+        if group in tree.children:
+            dataset = tree[group].to_dataset()
+            stan |= {str(k): v.values for k, v in dataset.data_vars.items()}
+            coords |= {str(k): v.values.tolist() for k, v in dataset.coords.items()}
+    return stan, coords
 
 
 def _check_sizes(arrays: Mapping[str, NDArray[Any]]) -> None:

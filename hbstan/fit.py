@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan import models
-from hbstan.convert import to_tree
+from hbstan.convert import stored_data, to_tree
+from hbstan.data.systems import kinds, restore
 from hbstan.diagnostics import Thresholds, columns_of, diagnose, tail_ess
 from hbstan.errors import FitError
 from hbstan.plan import Plan, plan
@@ -144,17 +145,17 @@ class Fit:
         Returns
         -------
         pandas.DataFrame
-            Indexed by group label: ``raw`` (the events per trial, or the estimate;
-            NaN for a group without trials), ``mean``, ``sd``, ``lower`` and
-            ``upper`` of the posterior on the same scale, ``trials`` and ``events``
-            for binomial data, ``sigma`` for estimates.
+            Indexed by group label (or that of what the model estimates: teams,
+            items): ``raw`` (the events per trial, or the estimate; NaN for a group
+            without trials; absent where a group has no raw estimate), ``mean``,
+            ``sd``, ``lower`` and ``upper`` of the posterior on the same scale,
+            ``trials`` and ``events`` for binomial data, ``sigma`` for estimates.
 
         Raises
         ------
         FitError
             If the fit is not of a catalogue model with groups.
         """
-        import numpy as np
         import pandas as pd
 
         _check_probability(ci_prob)
@@ -169,24 +170,32 @@ class Fit:
         over = ("chain", "draw")
         tail = (1.0 - ci_prob) / 2.0
         bounds = draws.quantile([tail, 1.0 - tail], dim=over).values
-        y = self.tree["observed_data"].to_dataset()["y"].values
-        constant = self.tree["constant_data"].to_dataset()
-        columns: dict[str, Any] = {}
-        if "n" in constant:
-            n = constant["n"].values
-            with np.errstate(invalid="ignore"):
-                columns = {"raw": y / n, "trials": n, "events": y}
-        else:
-            columns = {"raw": y, "sigma": constant["sigma"].values}
-        columns |= {
+        columns = {
+            **self._raw(draws),
             "mean": draws.mean(over).values,
             "sd": draws.std(over, ddof=1).values,
             "lower": bounds[0],
             "upper": bounds[1],
         }
-        return pd.DataFrame(
-            columns, index=pd.Index(draws["group"].values, name="group")
-        )
+        (dim,) = (d for d in draws.dims if d not in over)
+        return pd.DataFrame(columns, index=pd.Index(draws[dim].values, name="group"))
+
+    def _raw(self, draws: xr.DataArray) -> dict[str, Any]:
+        """Return raw estimates of the groups, and their sizes, as far as they exist."""
+        import numpy as np
+
+        stan, coords = stored_data(self.tree)
+        kind = str(self.tree.attrs.get("data_kind", ""))
+        if "group" not in draws.dims:
+            return {}
+        if kind in kinds():
+            raw = restore(kind, stan, coords, self.model).raw()
+            return {} if raw is None else {"raw": raw}
+        if "n" in stan:
+            with np.errstate(invalid="ignore"):
+                raw = stan["y"] / stan["n"]
+            return {"raw": raw, "trials": stan["n"], "events": stan["y"]}
+        return {"raw": stan["y"], "sigma": stan["sigma"]}
 
     @property
     def estimate(self) -> str | None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import models
 from hbstan.backends import choose
+from hbstan.convert import stored_data
 from hbstan.data.systems import kinds, restore
 from hbstan.errors import FitError, HbstanError, SettingsError
 from hbstan.fit import Fit, fit_plan, program_hash
@@ -207,7 +208,8 @@ def dataset_of(fit: Fit) -> Dataset:
         )
     kind = str(fit.tree.attrs.get("data_kind", ""))
     if kind in kinds():
-        return _unchanged(fit, _system_of(fit, kind))
+        name = str(fit.tree.attrs["data_name"])
+        return _unchanged(fit, restore(kind, *stored_data(fit.tree), name))
     constant = fit.tree["constant_data"].to_dataset()
     y = fit.tree["observed_data"].to_dataset()["y"]
     group = y[y.dims[0]] if y.dims[0] in y.coords else range(y.size)
@@ -221,18 +223,6 @@ def dataset_of(fit: Fit) -> Dataset:
     else:
         data = GroupedBinomial(y=y.values, n=constant["n"].values, **common)
     return _unchanged(fit, data)
-
-
-def _system_of(fit: Fit, kind: str) -> Dataset:
-    """Return the data of a fit that are not one outcome a group."""
-    stan: dict[str, Any] = {}
-    coords: dict[str, Any] = {}
-    for group in ("constant_data", "observed_data"):
-        if group in fit.tree.children:
-            dataset = fit.tree[group].to_dataset()
-            stan |= {str(k): v.values for k, v in dataset.data_vars.items()}
-            coords |= {str(k): v.values.tolist() for k, v in dataset.coords.items()}
-    return restore(kind, stan, coords, str(fit.tree.attrs["data_name"]))
 
 
 def _unchanged(fit: Fit, data: Dataset) -> Dataset:

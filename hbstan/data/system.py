@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from hbstan.results import Check
+
 __all__ = ["SystemData"]
 
 
@@ -44,7 +46,9 @@ class SystemData(Dataset):
     outcomes : tuple of str
         The arrays that the model explains; replicates of ``y`` are ``y_rep``.
     outcome : str
-        What the outcome ``y`` is: ``"real"``, ``"count"`` or ``"binary"``.
+        What the outcome ``y`` is: ``"real"``, ``"count"``, ``"binary"``; with one
+        outcome a unit also ``"binomial"`` (with an array ``n``) or ``"normal"`` (with
+        an array ``sigma``).
     unit : str
         What a unit is called in sentences.
     """
@@ -109,6 +113,13 @@ class SystemData(Dataset):
     def raw(self) -> NDArray[np.float64] | None:
         """Return each unit's own estimate, without a model, if there is one."""
         return None
+
+    def findings(self) -> tuple[Check, ...]:
+        """Return checks of what the data can tell, for the first stage of a workflow.
+
+        They name limitations: what makes data useless is refused instead.
+        """
+        return ()
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:

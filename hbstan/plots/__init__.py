@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hbstan.plots.compare import comparison, pointwise_differences
-from hbstan.plots.data import funnel
+from hbstan.plots.data import funnel, outcomes
 from hbstan.plots.fit import forest, ranks, trace
 from hbstan.plots.loo import loo_groups, loo_ladder, pareto_k
+from hbstan.plots.pit import loo_pit
 from hbstan.plots.pooling import (
     exceedance,
     heterogeneity,
@@ -20,7 +21,6 @@ from hbstan.plots.pooling import (
     shrinkage,
 )
 from hbstan.plots.predictive import (
-    loo_pit,
     predictive_intervals,
     predictive_statistics,
     prior_predictive,
@@ -47,6 +47,7 @@ __all__ = [
     "loo_groups",
     "loo_ladder",
     "loo_pit",
+    "outcomes",
     "pareto_k",
     "pointwise_differences",
     "power_scaling",

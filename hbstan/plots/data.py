@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hbstan.plots.style import ACCENT, BASE, GRID, MUTED, label_text
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
-__all__ = ["funnel"]
+__all__ = ["funnel", "outcomes"]
 
 #: Of more groups only those outside the limits are named.
 _MOST_NAMED = 15
 #: Sizes further apart than this factor are drawn on a logarithmic axis.
 _WIDE = 20.0
+#: More distinct outcomes share bars, of which there are so many.
+_MOST_BARS, _BINS = 20, 40
 
 
 def funnel(
@@ -88,4 +91,38 @@ def funnel(
     for side in ("top", "right"):
         plot.spines[side].set_visible(False)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def outcomes(values: NDArray[Any], *, name: str, whole: bool) -> Figure:
+    """Draw how outcomes are distributed.
+
+    Parameters
+    ----------
+    values : ndarray of shape (N,)
+    name : str
+        The data's name.
+    whole : bool
+        Whether they are whole numbers, each of which gets a bar.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 3.4), layout="constrained")
+    plot = figure.subplots()
+    distinct, counts = np.unique(values, return_counts=True)
+    if whole and len(distinct) <= _MOST_BARS:
+        plot.bar(distinct, counts, width=0.8, color=BASE, alpha=0.7)
+        plot.set_xticks(distinct)
+    else:
+        plot.hist(values, bins=_BINS, color=BASE, alpha=0.7)
+    plot.set_xlabel("outcome")
+    plot.set_ylabel("how often")
+    plot.set_title(f"{label_text(name)}: the data", loc="left")
+    for side in ("top", "right"):
+        plot.spines[side].set_visible(False)
     return figure

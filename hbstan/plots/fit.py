@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError
+from hbstan.plots.many import MOST_ROWS, many_groups
 from hbstan.plots.style import ACCENT, BASE, CHAINS, GRID, MUTED, label_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
     """Draw each group's posterior against its raw estimate.
 
     An arrow leads from the raw estimate to the posterior mean: how far the group
-    was shrunk towards the population. Point areas grow with the group's data.
+    was shrunk towards the population. Point areas grow with the group's data. Groups
+    without a raw estimate have none drawn; more than 60 stand side by side, unnamed.
 
     Parameters
     ----------
@@ -51,6 +53,13 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
 
     table = fit.groups(ci_prob)
     count = len(table)
+    title = f"{fit.tree.attrs['data_name']}: {fit.model}"
+    if count > MOST_ROWS:
+        figure, axes = many_groups(table, ci_prob)
+        axes.set_ylabel(_estimate_label(fit))
+        axes.set_title(title, loc="left")
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+        return figure
     rows = np.arange(count)
     figure = Figure(figsize=(7.5, 1.9 + 0.33 * count), layout="constrained")
     axes = figure.subplots()
@@ -63,11 +72,31 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
         alpha=0.55,
         label=f"posterior {ci_prob:.0%} interval",
     )
+    if "raw" in table:
+        _raw_estimates(axes, table)
+    axes.scatter(
+        table["mean"], rows, s=30, color=BASE, zorder=4, label="posterior mean"
+    )
+    name = next((n for n in ("p_pop_mean", "mu") if n in fit.posterior), None)
+    if name is not None:  # groups without pooling have no population
+        _mark_population(axes, float(fit.posterior[name].mean()), name)
+    _name_rows(axes, [_row_label(label, row) for label, row in table.iterrows()])
+    axes.set_xlabel(_estimate_label(fit))
+    axes.set_title(title, loc="left")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def _raw_estimates(axes: Axes, table: Any) -> None:
+    """Mark raw estimates, with arrows to the posterior means far from them."""
+    import numpy as np
+
     span = np.nanmax(table[["upper", "raw"]]) - np.nanmin(table[["lower", "raw"]])
+    rows = range(len(table))
     for row, raw, mean in zip(rows, table["raw"], table["mean"], strict=True):
         # An arrow shorter than its own head would point the wrong way.
         if np.isfinite(raw) and abs(mean - raw) > _SHORTEST_ARROW * span:
-            _arrow(axes, int(row), raw, mean)
+            _arrow(axes, row, raw, mean)
     axes.scatter(
         table["raw"],
         rows,
@@ -78,17 +107,6 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
         zorder=3,
         label="raw estimate",
     )
-    axes.scatter(
-        table["mean"], rows, s=30, color=BASE, zorder=4, label="posterior mean"
-    )
-    name = next((n for n in ("p_pop_mean", "mu") if n in fit.posterior), None)
-    if name is not None:  # groups without pooling have no population
-        _mark_population(axes, float(fit.posterior[name].mean()), name)
-    _name_rows(axes, [_row_label(label, row) for label, row in table.iterrows()])
-    axes.set_xlabel(_estimate_label(fit))
-    axes.set_title(f"{fit.tree.attrs['data_name']}: {fit.model}", loc="left")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    return figure
 
 
 def ranks(fit: Fit, var_names: list[str] | None = None, *, seed: int = 0) -> Figure:
@@ -224,6 +242,8 @@ def _areas(table: Any) -> Any:
     """Point areas proportional to the groups' information, within limits."""
     import numpy as np
 
+    if not {"trials", "sigma"} & set(table):
+        return 40.0
     size = table["trials"] if "trials" in table else 1.0 / table["sigma"] ** 2
     return np.clip(120.0 * size / max(size.max(), 1e-300), 14.0, 120.0)
 
@@ -257,19 +277,27 @@ def _estimate_label(fit: Fit) -> str:
 
 
 def _scalars(fit: Fit, names: list[str]) -> dict[str, Any]:
-    """Draws by name; variables that are one a group by name and label.
+    """Draws by name; variables of several elements by name and label.
 
-    Of many groups the first are taken: more panels than that nobody looks at.
+    Of many elements the first are taken: more panels than that nobody looks at. What
+    is constant by construction, as the diagonal of a correlation matrix, has no chains
+    to compare.
     """
     out: dict[str, Any] = {}
     for name in names:
         draws = fit.posterior[name]
-        if "group" not in draws.dims:
+        inner = [d for d in draws.dims if d not in ("chain", "draw")]
+        if not inner:
             out[name] = draws
             continue
-        labels = draws["group"].values[:_MOST_GROUPS]
-        by_label = {k: draws.sel(group=k, drop=True) for k in labels}
-        out |= {f"{name}[{label_text(k)}]": values for k, values in by_label.items()}
+        flat = draws.stack(element=inner)
+        moving = flat.isel(element=flat.std(("chain", "draw")).values > 0)
+        for i in range(min(moving.sizes["element"], _MOST_GROUPS)):
+            one = moving.isel(element=i)
+            place = one["element"].item()
+            keys = place if isinstance(place, tuple) else (place,)
+            label = ", ".join(label_text(k) for k in keys)
+            out[f"{name}[{label}]"] = one.drop_vars(["element", *inner])
     return out
 
 

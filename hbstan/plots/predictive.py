@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from hbstan.predictive import LooPit, PredictiveCheck, PriorPredictive
+    from hbstan.predictive import PredictiveCheck, PriorPredictive
 
 __all__ = [
-    "loo_pit",
     "predictive_intervals",
     "predictive_statistics",
     "prior_predictive",
@@ -27,6 +26,8 @@ _BINS = 50
 #: A statistic with so few values gets a bar for each.
 _FEW = 25
 _COLUMNS = 4
+#: More outcomes have no rows of their own.
+_MOST_ROWS = 60
 #: Heavy tails would leave the picture empty but for one bar: an axis ends at the first
 #: and last of these quantiles, or so many interquartile ranges from the median.
 _SHOWN = (0.005, 0.25, 0.5, 0.75, 0.995)
@@ -63,7 +64,7 @@ def prior_predictive(result: PriorPredictive) -> Figure:
     size = r.design["n"][there] if r.kind == "binomial" else 1
     values = (r.flat[:, there] / size).ravel()
     own = None if r.y is None else r.y[there] / size
-    name = "rate" if r.kind == "binomial" else "estimate"
+    name = r.word
     bounds = result.summary().loc[name, ["lower", "upper"]].to_numpy(dtype=float)
     figure = Figure(figsize=(7.5, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -157,6 +158,9 @@ def predictive_intervals(check: PredictiveCheck) -> Figure:
     if not there.any():
         raise FitError("no group has trials, so there are no rates to draw.")
     narrow, wide = narrow[there], wide[there]
+    if len(wide) > _MOST_ROWS:
+        return _many_intervals(check, narrow, wide)
+    word = check.replicates.word
     scale = 1.0 / wide["trials"] if "trials" in wide else 1.0
     rows = np.arange(len(wide))
     figure = Figure(figsize=(7.5, _MARGIN + _ROW * len(wide)), layout="constrained")
@@ -177,7 +181,7 @@ def predictive_intervals(check: PredictiveCheck) -> Figure:
     _outcomes(axes, (wide["observed"] * scale).to_numpy(dtype=float), wide["inside"])
     starred = [" *" if out else "" for out in wide["held_out"]]
     _rows(axes, [label_text(g) + x for g, x in zip(wide.index, starred, strict=True)])
-    unit = "events per trial" if "trials" in wide else "unit of the estimates"
+    unit = "events per trial" if "trials" in wide else f"unit of the {word}s"
     axes.set_xlabel(
         unit + "; * not seen by the likelihood" * bool(wide["held_out"].any())
     )
@@ -204,17 +208,20 @@ def residuals(table: pd.DataFrame, *, title: str = "Residuals") -> Figure:
     -------
     matplotlib.figure.Figure
         On the left a pattern along the prediction would show; on the right the groups
-        are named. Lines are at 0 and at two standard deviations.
+        are named, or, where there are many, counted. Lines are at 0 and at two standard
+        deviations.
     """
     import numpy as np
     from matplotlib.figure import Figure
 
     shown = table[table["standardised"].notna()]
+    many = len(shown) > _MOST_ROWS
     rows = np.arange(len(shown))
-    height = max(3.4, _MARGIN + 0.24 * len(shown))
+    height = 4.2 if many else max(3.4, _MARGIN + 0.24 * len(shown))
     figure = Figure(figsize=(8.5, height), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.scatter(shown["expected"], shown["standardised"], color=BASE, s=30, zorder=3)
+    size = 8 if many else 30
+    left.scatter(shown["expected"], shown["standardised"], color=BASE, s=size, zorder=3)
     limit = 1.15 * max(
         2.2, float(shown[["standardised", "quantile"]].abs().max().max())
     )
@@ -222,11 +229,16 @@ def residuals(table: pd.DataFrame, *, title: str = "Residuals") -> Figure:
     binomial = table.attrs.get("kind") == "binomial"
     left.set_xlabel("predictive mean" + " (events)" * binomial)
     left.set_ylabel("standardised residual (sd)")
-    right.hlines(rows, 0, shown["quantile"], color=BASE, alpha=0.5, linewidth=1.5)
-    right.scatter(shown["quantile"], rows, color=BASE, s=30, zorder=3)
+    if many:
+        right.hist(shown["quantile"], bins=_BINS // 2, color=BASE, alpha=0.6)
+        right.set_yticks([])
+        right.spines[["top", "right", "left"]].set_visible(False)
+    else:
+        right.hlines(rows, 0, shown["quantile"], color=BASE, alpha=0.5, linewidth=1.5)
+        right.scatter(shown["quantile"], rows, color=BASE, s=30, zorder=3)
+        _rows(right, [label_text(g) for g in shown.index])
     right.set_xlim(-limit, limit)
     right.set_xlabel("randomized quantile residual (sd)")
-    _rows(right, [label_text(g) for g in shown.index])
     for value in (-2.0, 0.0, 2.0):
         style: dict[str, Any] = {"color": MUTED, "linewidth": 0.9}
         style["linestyle"] = "-" if value == 0 else "--"
@@ -237,54 +249,47 @@ def residuals(table: pd.DataFrame, *, title: str = "Residuals") -> Figure:
     return figure
 
 
-def loo_pit(result: LooPit) -> Figure:
-    """Draw the ECDF of leave-one-out PIT values minus that of the uniform.
-
-    Parameters
-    ----------
-    result : LooPit
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        With the 95 % band of independent values, and a mark for each group; groups
-        whose weights cannot be believed are marked in another colour. The title has
-        the p-value of the test that allows for dependence.
-    """
+def _many_intervals(
+    check: PredictiveCheck, narrow: pd.DataFrame, wide: pd.DataFrame
+) -> Figure:
+    """Draw intervals of many outcomes, in the order of their predictions."""
+    import numpy as np
     from matplotlib.figure import Figure
 
-    ecdf = result.ecdf()
-    figure = Figure(figsize=(7.0, 3.8), layout="constrained")
+    scale: Any = 1.0 / wide["trials"] if "trials" in wide else 1.0
+    middle = (wide["mean"] * scale).to_numpy()
+    order = np.argsort(middle, kind="stable")
+    place = np.arange(len(order))
+    figure = Figure(figsize=(8.0, 4.2), layout="constrained")
     axes = figure.subplots()
-    axes.fill_between(
-        ecdf["z"],
-        ecdf["lower"],
-        ecdf["upper"],
-        step="mid",
-        color=FAINT,
-        alpha=0.45,
-        linewidth=0,
-        label="95 % band (independent values)",
-    )
-    axes.axhline(0.0, color=MUTED, linewidth=0.9)
-    axes.step(
-        ecdf["z"],
-        ecdf["difference"],
-        where="mid",
-        color=BASE,
-        linewidth=1.8,
-        label="ECDF minus uniform",
-    )
-    _pit_marks(axes, result, 1.12 * float(ecdf[["lower", "difference"]].min().min()))
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("leave-one-out PIT")
+    for table, alpha, name in (
+        (wide, 0.3, "95 % interval"),
+        (narrow, 0.5, "50 % interval"),
+    ):
+        low = (table["lower"] * scale).to_numpy()[order]
+        high = (table["upper"] * scale).to_numpy()[order]
+        axes.fill_between(
+            place, low, high, step="mid", color=BASE, alpha=alpha, lw=0, label=name
+        )
+    seen = (wide["observed"] * scale).to_numpy(dtype=float)[order]
+    inside = wide["inside"].to_numpy(dtype=bool)[order]
+    for where, color, name in (
+        (inside, MUTED, "observed"),
+        (~inside, ACCENT, "observed, outside 95 %"),
+    ):
+        if where.any():
+            axes.plot(place[where], seen[where], ".", ms=3, color=color, label=name)
+    word = check.replicates.word
+    axes.set_xlabel(f"{word}s in the order of their predictions")
+    axes.set_ylabel(word)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(
-        f"{result.data_name}: {result.model}, p of uniformity {result.p_value:.2g}",
+        f"{check.data_name}: {check.model}, replicates of "
+        f"{_REPLICATES[check.replicate]}",
         loc="left",
         fontsize=11,
     )
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
@@ -352,26 +357,6 @@ def _outcomes(axes: Axes, y: NDArray[Any], inside: Any) -> None:
             zorder=4,
             label="observed, outside 95 %",
         )
-
-
-def _pit_marks(axes: Axes, result: LooPit, height: float) -> None:
-    doubtful = result.table.index.isin(result.doubtful)
-    pit = result.table["pit"].to_numpy()
-    kinds = (
-        (~doubtful, BASE, "groups"),
-        (doubtful, ACCENT, "groups with doubtful weights"),
-    )
-    for where, color, name in kinds:
-        if where.any():
-            axes.plot(
-                pit[where],
-                [height] * int(where.sum()),
-                linestyle="",
-                marker="|",
-                markersize=10,
-                color=color,
-                label=name,
-            )
 
 
 def _ends(values: NDArray[Any], observed: Any) -> tuple[float, float]:

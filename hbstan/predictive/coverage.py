@@ -17,6 +17,10 @@ __all__ = ["LEVELS", "coverage_table", "group_table", "interval"]
 
 #: The intervals whose coverage is counted.
 LEVELS = (0.5, 0.8, 0.9, 0.95)
+#: Outcomes that are whole numbers.
+_COUNTS = ("binomial", "count", "binary")
+#: What the sizes of a design are called in tables.
+_SIZES = {"n": "trials", "sigma": "sigma"}
 
 
 def interval(
@@ -32,7 +36,7 @@ def interval(
         Strictly between 0 and 1. Intervals of counts end on counts, and so hold at
         least this probability.
     kind : str
-        ``"binomial"`` or ``"normal"``.
+        As :class:`hbstan.predictive.replicates.Replicates` has it.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def interval(
 
     tail = (1.0 - probability("ci_prob", prob)) / 2.0
     flat = y_rep.reshape(-1, y_rep.shape[-1])
-    method: Any = "inverted_cdf" if kind == "binomial" else "linear"
+    method: Any = "inverted_cdf" if kind in _COUNTS else "linear"
     lower, upper = np.quantile(flat, [tail, 1.0 - tail], axis=0, method=method)
     return lower, upper
 
@@ -67,14 +71,15 @@ def group_table(replicates: Replicates, prob: float) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by group: ``observed`` (absent where nothing was), ``mean``, ``sd``,
         ``lower``, ``upper`` in the unit of the outcomes (events, or that of the
-        estimates), ``inside``, ``held_out``, and ``trials`` or ``sigma``.
+        estimates), ``inside``, ``held_out``, and ``trials`` or ``sigma`` if there are.
     """
     import pandas as pd
 
     r = replicates
     lower, upper = interval(r.y_rep, prob, r.kind)
-    sizes = "trials" if r.kind == "binomial" else "sigma"
-    columns: dict[str, Any] = {sizes: next(iter(r.design.values()))}
+    columns: dict[str, Any] = {
+        word: r.design[name] for name, word in _SIZES.items() if name in r.design
+    }
     if r.y is not None:
         columns["observed"] = r.y
     columns |= {

@@ -37,7 +37,7 @@ def summarise(result: PriorPredictive) -> pd.DataFrame:
     values, own = _outcomes(r)
     if not values.shape[1]:
         return pd.DataFrame(columns=_COLUMNS).rename_axis("quantity")
-    name = "rate" if r.kind == "binomial" else "estimate"
+    name = r.word
     rows: dict[str, dict[str, Any]] = {
         name: _interval(np.quantile(values, [0.05, 0.95]), f"90 % of simulated {name}s")
     }
@@ -87,8 +87,10 @@ def judge(result: PriorPredictive) -> Checks:
         most 10 % of simulated probabilities are below 0.01 or at most 10 % above 0.99,
         so that the prior does not mainly expect never and always at once; for
         estimates, the central 90 % of simulated ones are at most 20 times as wide as
-        the observed range plus two median standard errors. What needs outcomes is
-        not run without them.
+        the observed range plus two median standard errors; for single outcomes of
+        0 and 1 the share of ones in a data set takes the place of probabilities, and
+        for other values there are no standard errors. What needs outcomes is not run
+        without them.
     """
     r = result.replicates
     values, own = _outcomes(r)
@@ -97,14 +99,14 @@ def judge(result: PriorPredictive) -> Checks:
         return Checks(
             _not_run(name, reason, "Give groups with trials.") for name in _LABELS
         )
-    wide = _rates_wide(result, values) if r.kind == "binomial" else None
+    wide = _shares_wide(result, values) if r.kind in ("binomial", "binary") else None
     if own is None:
         reason = "there are no outcomes to compare with"
         remedy = "Repeat the check with a dataset once there is one."
         missing = [_not_run(name, reason, remedy) for name in _LABELS]
         return Checks((*missing[:2], wide or missing[2]))
     covered, narrow = _covered(values, own), _narrow(r, values, own)
-    return Checks((covered, narrow, wide or _estimates_wide(r, values, own)))
+    return Checks((covered, narrow, wide or _values_wide(r, values, own)))
 
 
 _LABELS = {
@@ -122,7 +124,7 @@ def _outcomes(r: Replicates) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return simulated rates or estimates, ``(draws, group)``, and the observed."""
     there = r.informative
     values, own = r.flat[:, there], None if r.y is None else r.y[there]
-    if r.kind == "normal":
+    if r.kind != "binomial":
         return values, own
     n = r.design["n"][there]
     return values / n, None if own is None else own / n
@@ -174,9 +176,13 @@ def _narrow(r: Replicates, values: NDArray[Any], own: NDArray[Any]) -> Check:
     )
 
 
-def _rates_wide(result: PriorPredictive, values: NDArray[Any]) -> Check:
-    # The probabilities themselves: few trials make rates of 0 and 1 in any case.
-    values = result.parameters.get("p", values)
+def _shares_wide(result: PriorPredictive, values: NDArray[Any]) -> Check:
+    # The probabilities themselves: few trials make rates of 0 and 1 in any case. Where
+    # outcomes are single, the share of ones in a data set takes their place.
+    if result.replicates.kind == "binary":
+        values = values.mean(axis=1)
+    else:
+        values = result.parameters.get("p", values)
     never = float((values < _EXTREMES[0]).mean())
     always = float((values > _EXTREMES[1]).mean())
     both = min(never, always)
@@ -198,20 +204,22 @@ def _rates_wide(result: PriorPredictive, values: NDArray[Any]) -> Check:
     )
 
 
-def _estimates_wide(r: Replicates, values: NDArray[Any], own: NDArray[Any]) -> Check:
+def _values_wide(r: Replicates, values: NDArray[Any], own: NDArray[Any]) -> Check:
     import numpy as np
 
     low, high = np.quantile(values, [0.05, 0.95])
-    data = float(np.ptp(own) + 2.0 * np.median(r.design["sigma"]))
-    ratio = float(high - low) / data
-    detail = f"90 % of simulated estimates span {high - low:.4g}; the data {data:.4g}"
+    sigma = r.design.get("sigma")
+    error = 0.0 if sigma is None else 2.0 * float(np.median(sigma))
+    data = float(np.ptp(own)) + error
+    ratio = float(high - low) / data if data else float("inf")
+    detail = f"90 % of simulated {r.word}s span {high - low:.4g}; the data {data:.4g}"
     return _check(
         "not_too_wide",
         ratio <= _WIDEST,
         ratio,
         _WIDEST,
         detail,
-        "Narrow the priors: they expect estimates far beyond any like the observed.",
+        f"Narrow the priors: they expect {r.word}s far beyond any like the observed.",
         f"simulated span / span of the data <= {_WIDEST:g}",
     )
 

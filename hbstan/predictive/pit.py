@@ -138,6 +138,8 @@ class LooPit:
 def loo_pit(fit: Fit, *, method: str | None = None, seed: int | None = None) -> LooPit:
     """Return where each group's outcome lies in its leave-one-out prediction.
 
+    Of a group with several outcomes it is their mean.
+
     ``PIT_j = P(y_rep_j < y_j | y_-j) + u_j P(y_rep_j = y_j | y_-j)`` with ``u_j``
     uniform, which makes the values of counts uniform too under the true model. The
     probabilities are those of replicates with Pareto smoothed weights, from ArviZ.
@@ -172,7 +174,7 @@ def loo_pit(fit: Fit, *, method: str | None = None, seed: int | None = None) -> 
         )
     seed = seed_or_fresh(seed)
     method = _default(fit) if method is None else method
-    r = new_groups(fit, seed) if method == "psis_group" else same_groups(fit)
+    r = new_groups(fit, seed) if method == "psis_group" else same_groups(fit).by_unit()
     rng = np.random.default_rng([seed, 1])
     table = _values(r, _weights(fit, r, method), rng)
     table = table[r.informative]

@@ -211,7 +211,7 @@ def posterior_predictive(
     probability("ci_prob", ci_prob)
     replicates = of_fit(fit, replicate, seed)
     count = int(replicates.informative.sum())
-    chosen = choose(replicates.kind, count, statistics)
+    chosen = choose(replicates.kind, count, statistics, design=replicates.design)
     observed, replicated = evaluate_all(chosen, replicates)
     return PredictiveCheck(
         fit.model,

@@ -16,7 +16,9 @@ from hbstan.predictive.posterior import evaluate_all
 from hbstan.predictive.pvalues import statistic_table
 from hbstan.predictive.replicates import Replicates
 from hbstan.predictive.statistics import Statistic, choose
+from hbstan.predictive.system_prior import draw_system
 from hbstan.predictive.tables import records
+from hbstan.simulate.systems import system_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,7 +146,8 @@ def prior_predictive(
         As for :func:`hbstan.fit.fit`. Default priors for estimates are scaled by the
         outcomes, so with a design alone they must be given.
     draws : int
-        Number of data sets, 100 to 10,000,000.
+        Number of data sets, 100 to 10,000,000; fewer for data of other shapes than
+        one outcome a group, so that they fit into memory.
     seed : int, optional
         By default a fresh one, which is recorded.
     statistics : mapping of str to callable, or iterable of str, optional
@@ -171,19 +174,18 @@ def prior_predictive(
         raise SettingsError(f"draws is {draws!r}, but must be a whole number from 100.")
     seed = seed_or_fresh(seed)
     entry = model if isinstance(model, models.Model) else models.get(str(model))
-    design = designs.read(data_or_design, entry.kind, entry.name)
-    chosen = _priors(entry, design, priors)
-    labels, sizes = design.labels, design.sizes
     rng = np.random.default_rng(seed)
-    parameters = simulate.draw_prior(entry, chosen, len(labels), rng, draws)
-    y_rep = simulate.draw_data(entry, parameters, sizes, rng)[None]
-    replicates = Replicates(entry.kind, labels, sizes, design.y, y_rep)
+    chosen, parameters, replicates, name = (
+        _draw(entry, data_or_design, priors, rng, draws)
+        if system_of(entry) is None
+        else draw_system(entry, data_or_design, priors, rng, draws)
+    )
     count = int(replicates.informative.sum())
-    asked = choose(entry.kind, count, statistics)
+    asked = choose(replicates.kind, count, statistics, design=replicates.design)
     observed, replicated = evaluate_all(asked, replicates)
     return PriorPredictive(
         entry.name,
-        "a design without outcomes" if design.y is None else design.data.name,
+        name,
         chosen,
         seed,
         replicates,
@@ -192,6 +194,24 @@ def prior_predictive(
         observed,
         replicated,
     )
+
+
+def _draw(
+    model: Model,
+    data_or_design: Any,
+    priors: Mapping[str, Prior | str] | None,
+    rng: np.random.Generator,
+    draws: int,
+) -> tuple[dict[str, Prior], dict[str, NDArray[Any]], Replicates, str]:
+    """Return priors, their draws, outcomes and the data's name, of grouped data."""
+    design = designs.read(data_or_design, model.kind, model.name)
+    chosen = _priors(model, design, priors)
+    labels, sizes = design.labels, design.sizes
+    parameters = simulate.draw_prior(model, chosen, len(labels), rng, draws)
+    y_rep = simulate.draw_data(model, parameters, sizes, rng)[None]
+    replicates = Replicates(model.kind, labels, sizes, design.y, y_rep)
+    name = "a design without outcomes" if design.y is None else design.data.name
+    return chosen, parameters, replicates, name
 
 
 def _priors(

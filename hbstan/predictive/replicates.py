@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan import models, simulate
+from hbstan.data.systems import kinds
 from hbstan.errors import FitError, SettingsError
+from hbstan.predictive.designs import SIZES
 from hbstan.priors import FAMILIES
+from hbstan.refit import dataset_of
+from hbstan.simulate.systems import system_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hbstan.data.system import SystemData
     from hbstan.fit import Fit
     from hbstan.models import Model
 
@@ -25,6 +30,7 @@ __all__ = [
     "has_population",
     "new_groups",
     "of_fit",
+    "outcomes_of",
     "same_groups",
 ]
 
@@ -44,17 +50,21 @@ class Replicates:
     Parameters
     ----------
     kind : str
-        ``"binomial"`` (events) or ``"normal"`` (estimates, in their own unit).
+        ``"binomial"`` (events) or ``"normal"`` (estimates, in their own unit); for
+        data of other shapes also ``"real"``, ``"count"`` or ``"binary"``.
     labels : tuple of str
-        The groups.
+        The groups, or whatever else has one outcome each.
     design : mapping of str to ndarray
-        ``n`` or ``sigma``, of shape ``(J,)``.
+        ``n`` or ``sigma``, of shape ``(J,)``; ``unit``, numbers from 0, where several
+        outcomes belong to one group.
     y : ndarray of shape (J,), or None
         What was observed; None before there are data.
     y_rep : ndarray of shape (chain, draw, J)
         The replicates.
     held_out : tuple of str
         Groups that the likelihood did not see.
+    units : tuple of str
+        The group of each outcome, where groups have several.
     """
 
     kind: str
@@ -63,6 +73,7 @@ class Replicates:
     y: NDArray[Any] | None
     y_rep: NDArray[Any]
     held_out: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
     @property
     def informative(self) -> NDArray[np.bool_]:
@@ -74,6 +85,11 @@ class Replicates:
         return np.ones(len(self.labels), dtype=bool)
 
     @property
+    def word(self) -> str:
+        """What an outcome is called: a rate, an estimate, or an outcome."""
+        return {"binomial": "rate", "normal": "estimate"}.get(self.kind, "outcome")
+
+    @property
     def flat(self) -> NDArray[Any]:
         """The replicates, shape ``(chain * draw, J)``."""
         return self.y_rep.reshape(-1, self.y_rep.shape[2])
@@ -83,7 +99,21 @@ class Replicates:
         """Which groups the likelihood saw."""
         import numpy as np
 
-        return np.array([label not in self.held_out for label in self.labels])
+        owners = self.units or self.labels
+        return np.array([label not in self.held_out for label in owners])
+
+    def by_unit(self) -> Replicates:
+        """Return the mean outcome of each group that has several, else the same."""
+        import numpy as np
+
+        if not self.units:
+            return self
+        names = tuple(dict.fromkeys(self.units))
+        place = np.array([names.index(u) for u in self.units])
+        sums = np.zeros((place.size, len(names)))
+        sums[np.arange(place.size), place] = 1.0 / np.bincount(place)[place]
+        y = None if self.y is None else self.y @ sums
+        return Replicates("real", names, {}, y, self.y_rep @ sums, self.held_out)
 
 
 def of_fit(fit: Fit, replicate: str, seed: int) -> Replicates:
@@ -123,6 +153,10 @@ def same_groups(fit: Fit) -> Replicates:
         If the fit has no replicates of grouped outcomes.
     """
     kind, labels, design, y = _outcomes(fit)
+    units: tuple[str, ...] = ()
+    if "unit" in design:
+        names = dataset_of(fit).labels
+        units = tuple(names[i] for i in design["unit"])
     made = fit.tree.get("posterior_predictive")
     if made is None or "y" not in made:
         raise FitError(
@@ -131,11 +165,37 @@ def same_groups(fit: Fit) -> Replicates:
         )
     values = made["y"]
     y_rep = values.transpose("chain", "draw", ...).values
+    if str(fit.tree.attrs.get("data_kind", "")) in kinds():
+        y_rep = y_rep.reshape(*y_rep.shape[:2], -1)
     if y_rep.shape[2:] != y.shape:
         raise FitError(
             f"y_rep has the shape {y_rep.shape[2:]} a draw, but y has {y.shape}."
         )
-    return Replicates(kind, labels, design, y, y_rep, _held_out(fit))
+    return Replicates(kind, labels, design, y, y_rep, _held_out(fit), units)
+
+
+def outcomes_of(
+    data: SystemData,
+) -> tuple[str, tuple[str, ...], dict[str, NDArray[Any]], NDArray[Any]]:
+    """Return kind, labels, design and outcomes, flattened, of data of any shape.
+
+    Outcomes of groups that have several are labelled by group and number.
+    """
+    import numpy as np
+
+    stan = data.to_stan()
+    y = np.asarray(stan["y"]).ravel()
+    rows = np.asarray(data.rows())
+    if np.array_equal(rows, np.arange(data.J)):
+        size = SIZES.get(data.outcome)
+        design = {} if size is None else {size: np.asarray(stan[size])}
+        return data.outcome, data.labels, design, y
+    counts = np.zeros(data.J, dtype=int)
+    labels = []
+    for unit in rows:
+        counts[unit] += 1
+        labels.append(f"{data.labels[unit]} #{counts[unit]}")
+    return data.outcome, tuple(labels), {"unit": rows}, y
 
 
 def new_groups(fit: Fit, seed: int) -> Replicates:
@@ -174,8 +234,8 @@ def catalogue_model(fit: Fit) -> Model:
     """
     if not has_population(fit):
         raise FitError(
-            f"{fit.model} is a program of your own, whose population of groups is not "
-            f"known; legal: {', '.join(models.names())}.",
+            f"how {fit.model} draws new groups is not known: it is a program of your "
+            "own, or its groups are more than one parameter.",
             remedy="Let the program generate new groups, or replicate the same ones.",
         )
     return models.get(fit.model)
@@ -184,7 +244,9 @@ def catalogue_model(fit: Fit) -> Model:
 def has_population(fit: Fit) -> bool:
     """Whether the fit is of a catalogue model, whose population is known."""
     edited = bool(fit.tree.attrs.get("program_file", ""))
-    return not edited and fit.model in models.names()
+    if edited or fit.model not in models.names():
+        return False
+    return system_of(models.get(fit.model)) is None
 
 
 def draw_parameters(
@@ -228,7 +290,13 @@ def draw_parameters(
 def _outcomes(
     fit: Fit,
 ) -> tuple[str, tuple[str, ...], dict[str, NDArray[Any]], NDArray[Any]]:
-    """Return kind, labels, design and outcomes of a fit of grouped data."""
+    """Return kind, labels, design and outcomes of a fit of grouped data.
+
+    Groups of a system have as many outcomes as they like: see :func:`same_groups`.
+    """
+    if str(fit.tree.attrs.get("data_kind", "")) in kinds():
+        data: Any = dataset_of(fit)
+        return outcomes_of(data)
     children = fit.tree.children
     constant = (
         fit.tree["constant_data"].to_dataset() if "constant_data" in children else {}

@@ -41,7 +41,8 @@ def residuals(
     Returns
     -------
     pandas.DataFrame
-        Indexed by group: ``observed``, ``expected``, ``sd``, ``raw`` (events, or the
+        Indexed by group, or by outcome with ``unit``, its group, where groups have
+        several: ``observed``, ``expected``, ``sd``, ``raw`` (events, or the
         unit of the estimates), ``standardised`` and ``quantile`` (standard
         deviations), ``held_out``. A group without trials has NaN in the last two
         kinds: its outcome is certain.
@@ -68,6 +69,7 @@ def residuals(
         standardised = np.where(there & (sd > 0), (r.y - expected) / sd, np.nan)
     table = pd.DataFrame(
         {
+            **({"unit": r.units} if r.units else {}),
             "observed": r.y,
             "expected": expected,
             "sd": sd,

@@ -8,7 +8,7 @@ Rates are ``r_j = y_j / n_j``. Groups without trials have no rate and do not cou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,8 @@ class Statistic:
         Fewest groups (with trials) for which it is defined.
     advice : str
         What to think of when the model does not reproduce it.
+    needs : str
+        What the design must have; empty if nothing.
     """
 
     name: str
@@ -60,21 +62,30 @@ class Statistic:
     function: Function
     least_groups: int = 1
     advice: str = ""
+    needs: str = ""
 
 
-def choose(kind: str, groups: int, choice: Choice = None) -> tuple[Statistic, ...]:
+def choose(
+    kind: str,
+    groups: int,
+    choice: Choice = None,
+    *,
+    design: Collection[str] = (),
+) -> tuple[Statistic, ...]:
     """Return the statistics to compute.
 
     Parameters
     ----------
     kind : str
-        ``"binomial"`` or ``"normal"``.
+        As :class:`hbstan.predictive.replicates.Replicates` has it.
     groups : int
         Number of groups (with trials).
     choice : mapping of str to callable, or iterable of str, optional
         A mapping adds statistics ``f(y, design) -> (draws,)`` to the built-in ones;
         names select among those. By default all built-in ones, except those that
         compare groups where there is only one.
+    design : collection of str
+        What the design has.
 
     Returns
     -------
@@ -85,7 +96,11 @@ def choose(kind: str, groups: int, choice: Choice = None) -> tuple[Statistic, ..
     SettingsError
         If a name is unknown or taken, or a function cannot be called.
     """
-    built_in = {s.name: s for s in statistics_for(kind) if groups >= s.least_groups}
+    built_in = {
+        s.name: s
+        for s in statistics_for(kind)
+        if groups >= s.least_groups and (not s.needs or s.needs in design)
+    }
     if choice is None:
         return tuple(built_in.values())
     if isinstance(choice, Mapping):
@@ -295,6 +310,27 @@ def _cochran(y: NDArray[Any], design: Mapping[str, NDArray[Any]]) -> Floats:
     return values
 
 
+def _sd(y: NDArray[Any], design: Mapping[str, NDArray[Any]]) -> Floats:
+    values: Floats = y.std(axis=1)
+    return values
+
+
+def _zeros(y: NDArray[Any], design: Mapping[str, NDArray[Any]]) -> Floats:
+    values: Floats = (y == 0).mean(axis=1)
+    return values
+
+
+def _between(y: NDArray[Any], design: Mapping[str, NDArray[Any]]) -> Floats:
+    """Return the variance of the means of groups with several outcomes."""
+    import numpy as np
+
+    unit = design["unit"]
+    sums = np.zeros((unit.size, int(unit.max()) + 1))
+    sums[np.arange(unit.size), unit] = 1.0 / np.bincount(unit)[unit]
+    values: Floats = (y @ sums)[:, np.unique(unit)].var(axis=1)
+    return values
+
+
 _LOCATION = "Look at the prior of mu, and whether it contradicts the data."
 _SPREAD = "Let groups differ (a hierarchical model), or look at the prior of tau."
 _TAIL = (
@@ -326,6 +362,30 @@ _BINOMIAL = (
     ),
     Statistic("dispersion", "Pearson dispersion", dispersion, 2, _SPREAD),
 )
+_REAL = (
+    Statistic("mean", "mean", _mean, 1, _LOCATION),
+    Statistic("sd", "standard deviation", _sd, 2, _SPREAD),
+    Statistic("max", "largest", _max, 1, _TAIL),
+    Statistic("min", "smallest", _min, 1, _TAIL),
+    Statistic(
+        "between", "variance between the groups' means", _between, 2, _SPREAD, "unit"
+    ),
+)
+_COUNT = (
+    Statistic("mean", "mean", _mean, 1, _LOCATION),
+    Statistic("variance", "variance", _variance, 2, _SPREAD),
+    Statistic("max", "largest", _max, 1, _TAIL),
+    Statistic("zeros", "share of zeros", _zeros, 1, "Try a model with more zeros."),
+    Statistic(
+        "between", "variance between the groups' means", _between, 2, _SPREAD, "unit"
+    ),
+)
+_BINARY = (
+    Statistic("mean", "share of ones", _mean, 1, _LOCATION),
+    Statistic(
+        "between", "variance between the groups' shares", _between, 2, _SPREAD, "unit"
+    ),
+)
 _NORMAL = (
     Statistic("mean", "mean estimate", _mean, 1, _LOCATION),
     Statistic("variance", "variance of the estimates", _variance, 2, _SPREAD),
@@ -342,11 +402,22 @@ def statistics_for(kind: str) -> tuple[Statistic, ...]:
     ``coefficient_of_variation``, ``zero_event_groups``, ``dispersion``. For estimates:
     ``mean``, ``variance`` (divisor J), ``max``, ``min``, and ``dispersion``, which is
     Cochran's ``sum_j (y_j - m)^2 / sigma_j^2 / (J - 1)`` around the mean ``m`` weighted
-    by ``1 / sigma_j^2`` (Cochran 1954, doi:10.2307/3001666).
+    by ``1 / sigma_j^2`` (Cochran 1954, doi:10.2307/3001666). For other data ``mean``,
+    ``sd`` (or ``variance`` and ``zeros`` of counts), ``max``, ``min``, and ``between``,
+    the variance of the means of groups with several outcomes.
 
     Parameters
     ----------
     kind : str
-        ``"binomial"`` or ``"normal"``.
+        As :class:`hbstan.predictive.replicates.Replicates` has it.
     """
-    return _BINOMIAL if kind == "binomial" else _NORMAL
+    return _BY_KIND[kind]
+
+
+_BY_KIND: Mapping[str, tuple[Statistic, ...]] = {
+    "binomial": _BINOMIAL,
+    "normal": _NORMAL,
+    "real": _REAL,
+    "count": _COUNT,
+    "binary": _BINARY,
+}

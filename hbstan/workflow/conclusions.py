@@ -11,6 +11,7 @@ from hbstan.pooling import group_ranks, heterogeneity, shrinkage
 from hbstan.predictive.replicates import has_population
 from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
 from hbstan.workflow.criteria import ComparisonCriteria
+from hbstan.workflow.plain_system import system_sentences
 
 if TYPE_CHECKING:
     from hbstan.fit import Fit
@@ -191,16 +192,16 @@ def groups_table(fit: Fit) -> Table:
     table = fit.groups()
     labels = {"group": fit.tree.attrs.get("group_label", "group")}
     frame = table.rename_axis("group").reset_index()
-    entry = fit.like
+    raw = "raw rate" if _is_rate(fit) else "raw value"
     columns = {
         **labels,
         **{name: name for name in ("trials", "events", "se") if name in frame},
-        "raw": "raw value" if entry and entry.kind == "normal" else "raw rate",
+        **({"raw": raw} if "raw" in frame else {}),
         "mean": "estimate",
         "lower": "94 % from",
         "upper": "to",
     }
-    if entry is not None and entry.pooling != "complete" and len(frame) > 1:
+    if _ranked(fit, len(frame)):
         ranks = group_ranks(fit, best="lowest", k=1).table
         frame["p_lowest"] = ranks["p_best"].to_numpy()
         frame["p_highest"] = ranks["p_worst"].to_numpy()
@@ -216,13 +217,14 @@ def groups_table(fit: Fit) -> Table:
 
 def sentences(fit: Fit) -> list[str]:
     """Say in plain words what the fit says of the groups."""
-    entry = fit.like
-    rate = entry is not None and entry.kind == "binomial"
+    rate = _is_rate(fit)
     groups: Any = fit.groups()
     out = []
     if _pools(fit):
         out.append(_typical(fit, rate))
-    if entry is None or entry.pooling == "complete" or len(groups) < 2:
+    if _is_system(fit):
+        out += system_sentences(fit)
+    if not _ranked(fit, len(groups)):
         return out
     ranks: Any = group_ranks(fit, best="lowest", k=1).table
     for word, column in (("lowest", "p_best"), ("highest", "p_worst")):
@@ -238,6 +240,27 @@ def sentences(fit: Fit) -> list[str]:
             "count too."
         )
     return out
+
+
+def _is_rate(fit: Fit) -> bool:
+    """Whether a group's estimate is a probability."""
+    entry = fit.like
+    if entry is None:
+        return False
+    units = {p.name: p.unit for p in entry.parameters}
+    return entry.kind == "binomial" or units.get(entry.estimate) == "probability"
+
+
+def _is_system(fit: Fit) -> bool:
+    """Whether the data are more than one outcome a group."""
+    return str(fit.tree.attrs.get("data_kind", "")) not in ("", "binomial", "normal")
+
+
+def _ranked(fit: Fit, count: int) -> bool:
+    """Whether groups can be told apart and be put in order."""
+    entry = fit.like
+    known = entry is not None and entry.pooling != "complete"
+    return known and count > 1 and not _is_system(fit)
 
 
 def _extreme(word: str, groups: Any, chances: Any, rate: bool) -> str:

@@ -28,6 +28,7 @@ __all__ = [
 _NEW = "new_groups_"
 _STATISTICS = (
     *("total", "mean", "between_group_variance", "variance", "max", "min"),
+    *("sd", "zeros", "between"),
     "coverage",
 )
 

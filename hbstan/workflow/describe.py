@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hbstan import plots
+from hbstan.data.system import SystemData
 from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
 from hbstan.workflow.criteria import DataCriteria
+from hbstan.workflow.describe_system import describe_system
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +68,8 @@ def describe_data(
 
     limits = criteria or DataCriteria()
     known: Any = load(data) if isinstance(data, str) else data
+    if isinstance(known, SystemData):
+        return describe_system(known, limits)
     groups = _groups(known)
     spread = _spread(known)
     trend = _correlated(

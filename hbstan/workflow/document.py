@@ -129,7 +129,9 @@ def _title(data: Any) -> str:
     if data.kind == "binomial":
         events, trials = int(data.y.sum()), int(data.n.sum())
         return f"{data.name}: {data.J} groups, {events:,} events in {trials:,} trials"
-    return f"{data.name}: estimates of {data.J} groups"
+    if data.kind == "normal":
+        return f"{data.name}: estimates of {data.J} groups"
+    return f"{data.name}: {data.J} {data.unit}s"
 
 
 def _answers(runner: Runner, preferred: str | None) -> dict[str, Any] | None:

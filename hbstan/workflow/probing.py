@@ -166,9 +166,13 @@ def _extreme(fit: Fit, most: int) -> list[str] | None:
     """Return the groups with the largest residuals, or None if all can be left out."""
     table = residuals(fit, seed=0)
     seen = table[~table["held_out"]]
-    if len(seen) <= most:
+    far = seen["standardised"].abs()
+    if "unit" in seen:
+        # The root mean square of a group's residuals says how far it is off.
+        far = (far**2).groupby(seen["unit"], sort=False).mean()
+    if len(far) <= most:
         return None
-    order = seen["standardised"].abs().sort_values(ascending=False, kind="stable")
+    order = far.sort_values(ascending=False, kind="stable")
     return [str(label) for label in order.index[:most]]
 
 

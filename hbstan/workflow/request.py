@@ -113,7 +113,9 @@ def default_models(kind: str) -> tuple[str, ...]:
     """Return the models that suit a kind of data if none are named."""
     if kind == "binomial":
         return ("logit_noncentered", "beta_binomial")
-    return ("eight_schools_noncentered", "normal_pooled")
+    if kind == "normal":
+        return ("eight_schools_noncentered", "normal_pooled")
+    return next((n,) for n in models.names() if models.get(n).kind == kind)
 
 
 def read_data(data: Any, columns: Mapping[str, str | None]) -> Any:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from predictive_fits import beta_fit, normal_fit
 
 from hbstan.errors import FitError
-from hbstan.plots import predictive as plots
+from hbstan import plots
 from hbstan.predictive import (
     loo_pit,
     posterior_predictive,
