@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 from predictive_fits import beta_fit, normal_fit
 
-from hbstan.errors import FitError
 from hbstan import plots
+from hbstan.errors import FitError
 from hbstan.predictive import (
     loo_pit,
     posterior_predictive,
