@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "plan"]
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_CONTRACT = ("holdout", "predictive", "w_centered")
 _PRIOR = re.compile(r"\bprior_(\w+)_args\s*;")
 
 
@@ -76,8 +77,18 @@ def plan(
     priors: Mapping[str, Prior | str] | None,
     holdout: Iterable[str | int] | str | None,
     predictive: bool,
+    weights: Mapping[str, float] | Sequence[float] | None = None,
 ) -> Plan:
-    """Decide what to fit; see :func:`hbstan.fit.fit` for the parameters.
+    """Decide what to fit; see :func:`hbstan.fit.fit` for the other parameters.
+
+    Parameters
+    ----------
+    model, data, priors, holdout, predictive
+        As for :func:`hbstan.fit.fit`.
+    weights : mapping of str to float, or sequence of float, optional
+        How far each group is centered, from 0 (not at all) to 1 (fully), by label or
+        in the order of the data, for a program that declares ``w_centered``. By
+        default 0. They change how well the sampler moves, not the posterior.
 
     Raises
     ------
@@ -101,10 +112,10 @@ def plan(
         entry = model
     elif str(model).endswith(".stan"):
         program = models.program_from_file(model)
-        return _plan_program(program, data, name, priors, holdout, predictive)
+        return _plan_program(program, data, name, priors, holdout, predictive, weights)
     else:
         entry = models.get(str(model))
-    return _plan_catalogue(entry, data, priors, holdout, predictive)
+    return _plan_catalogue(entry, data, priors, holdout, predictive, weights)
 
 
 def _plan_catalogue(
@@ -113,6 +124,7 @@ def _plan_catalogue(
     priors: Mapping[str, Prior | str] | None,
     holdout: Iterable[str | int] | str | None,
     predictive: bool,
+    weights: Mapping[str, float] | Sequence[float] | None,
 ) -> Plan:
     if isinstance(data, Mapping) or not hasattr(data, "to_stan"):
         raise DataError(
@@ -133,6 +145,7 @@ def _plan_catalogue(
         "holdout": _mask(data, holdout),
         "predictive": int(predictive),
         **stan_data({name: choice.prior for name, choice in chosen.items()}),
+        **_weights(model.name, model.weighted, data, weights),
     }
     labels = _labels(data, model.dims, tuple(chosen))
     return Plan(
@@ -155,27 +168,29 @@ def _plan_program(
     priors: Mapping[str, Prior | str] | None,
     holdout: Iterable[str | int] | str | None,
     predictive: bool,
+    weights: Mapping[str, float] | Sequence[float] | None,
 ) -> Plan:
     """Plan a program of the user's.
 
     With a dataset, whatever the program declares of the catalogue's contract
-    (``holdout``, ``predictive``, priors as data) is supplied, so that an edited copy
-    of a catalogue program runs like the original.
+    (``holdout``, ``predictive``, ``w_centered``, priors as data) is supplied, so that
+    an edited copy of a catalogue program runs like the original.
     """
     declared = _declarations(program)
     if not hasattr(data, "to_stan"):
-        if holdout is not None:
-            raise ModelError(
-                "holdout needs a dataset, whose groups have labels.",
-                remedy="Pass your program's own mask among its data.",
-            )
+        for what, given in (("holdout", holdout), ("weights", weights)):
+            if given is not None:
+                raise ModelError(
+                    f"{what} needs a dataset, whose groups have labels.",
+                    remedy=f"Pass your program's own {what} among its data.",
+                )
         _refuse_undeclared(program, priors or {}, declared)
         chosen = {
             key: PriorChoice(as_prior(key, prior), "given", "given by the caller")
             for key, prior in (priors or {}).items()
         }
-        given = plain_data(program.name, data)
-        stan = {**given, **stan_data({k: c.prior for k, c in chosen.items()})}
+        plain = plain_data(program.name, data)
+        stan = {**plain, **stan_data({k: c.prior for k, c in chosen.items()})}
         labels = Labels(priors=declared.priors, binding=False)
         return Plan(program.name, program, stan, labels, name, _hash(stan), chosen)
     model = _like(data, declared)
@@ -196,6 +211,7 @@ def _plan_program(
         raise ModelError(f"{program.name} declares no holdout mask.")
     if "predictive" in declared.names:
         stan["predictive"] = int(predictive)
+    stan |= _weights(program.name, "w_centered" in declared.names, data, weights)
     stan |= stan_data({key: choice.prior for key, choice in chosen.items()})
     dims = {} if model is None else model.dims
     labels = _labels(data, dims, tuple(chosen), binding=False)
@@ -215,7 +231,7 @@ class _Declared:
 
 def _declarations(program: StanProgram) -> _Declared:
     text = _COMMENT.sub(" ", program.source())
-    names = frozenset(n for n in ("holdout", "predictive") if _declares(text, n))
+    names = frozenset(n for n in _CONTRACT if _declares(text, n))
     return _Declared(names, tuple(dict.fromkeys(_PRIOR.findall(text))))
 
 
@@ -255,6 +271,7 @@ def _labels(
 ) -> Labels:
     """Label by group what the model, or common usage, has one of per group."""
     per_group = ("theta", "p", "z", "y", "n", "sigma", "holdout", "log_lik", "y_rep")
+    per_group += ("w_centered",)
     coords = {**data.coords, "prior_arg": [1, 2, 3]}
     every = {name: ["group"] for name in per_group}
     every |= {name: list(own) for name, own in data.dims.items()} | dict(dims)
@@ -277,6 +294,35 @@ def _mask(data: Dataset, holdout: Iterable[str | int] | str | None) -> list[int]
             f"{', '.join(data.labels)}."
         )
     return [int(label in wanted) for label in data.labels]
+
+
+def _weights(
+    name: str,
+    declared: bool,
+    data: Dataset,
+    weights: Mapping[str, float] | Sequence[float] | None,
+) -> dict[str, list[float]]:
+    """Return the weights of centering of a program that takes them, by group."""
+    if not declared:
+        if weights is not None:
+            raise ModelError(f"{name} takes no weights of centering: no w_centered.")
+        return {}
+    if weights is None:
+        return {"w_centered": [0.0] * data.J}
+    if isinstance(weights, Mapping):
+        if set(map(str, weights)) != set(data.labels):
+            raise DataError(
+                f"weights are given for {', '.join(map(str, weights)) or 'no group'}; "
+                f"legal: one for each of {', '.join(data.labels)}."
+            )
+        by_label = {str(label): weight for label, weight in weights.items()}
+        weights = [by_label[label] for label in data.labels]
+    values = [float(weight) for weight in weights]
+    if len(values) != data.J or not all(0.0 <= v <= 1.0 for v in values):
+        raise DataError(
+            f"weights are {values}; legal: {data.J} numbers from 0 to 1, one a group."
+        )
+    return {"w_centered": values}
 
 
 def _hash(data: Mapping[str, Any]) -> str:

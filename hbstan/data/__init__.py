@@ -19,14 +19,17 @@ from __future__ import annotations
 
 from hbstan.data.dataset import Dataset, GroupedBinomial, GroupEstimates
 from hbstan.data.load import group_estimates, grouped_binomial, load
+from hbstan.data.normal_groups import NormalGroups, normal_groups
 from hbstan.data.stanjson import from_stan_json
 
 __all__ = [
     "Dataset",
     "GroupEstimates",
     "GroupedBinomial",
+    "NormalGroups",
     "from_stan_json",
     "group_estimates",
     "grouped_binomial",
     "load",
+    "normal_groups",
 ]

@@ -49,7 +49,19 @@ class Kind:
 
 def kinds() -> Mapping[str, Kind]:
     """Return the kinds of data by name."""
-    found: tuple[Kind, ...] = ()
+    from hbstan.data import normal_groups_examples
+    from hbstan.data.normal_groups import NormalGroups, normal_groups
+
+    found: tuple[Kind, ...] = (
+        Kind(
+            NormalGroups,
+            normal_groups,
+            (
+                normal_groups_examples.coagulation(),
+                normal_groups_examples.omega_small(),
+            ),
+        ),
+    )
     return {kind.data.kind: kind for kind in found}
 
 

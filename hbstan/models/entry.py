@@ -77,6 +77,9 @@ class Model:
     pooling : str
         What groups have to do with each other: ``"complete"`` (all alike),
         ``"partial"`` (a population, whose spread is a parameter) or ``"none"``.
+    weighted : bool
+        Whether the program takes weights of centering as data, ``w_centered``: one a
+        group, from 0 (non-centered) to 1 (centered).
     """
 
     name: str
@@ -91,6 +94,7 @@ class Model:
     pooling: str = "partial"
     ranked: tuple[str, ...] = ()
     example: str = ""
+    weighted: bool = False
 
     @property
     def program(self) -> StanProgram:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hbstan.models.entry import Model
+from hbstan.models.normal_groups import NORMAL_GROUPS
 
 __all__ = ["SYSTEMS"]
 
-SYSTEMS: tuple[Model, ...] = ()
+SYSTEMS: tuple[Model, ...] = (*NORMAL_GROUPS,)
