@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from hbstan.convert import stored_data, to_tree
 from hbstan.data.systems import kinds, restore
 from hbstan.diagnostics import Thresholds, columns_of, diagnose, tail_ess
 from hbstan.errors import FitError
-from hbstan.plan import Plan, plan
+from hbstan.parameterization import PILOT, choose_form
+from hbstan.plan import Plan, plan, read
 from hbstan.storage import NO_FIT, load_tree, save_tree
 from hbstan.types import Inits, Progress, RawDraws, SamplerSettings, StanProgram
 
@@ -34,7 +35,10 @@ __all__ = ["Fit", "fit", "fit_plan", "program_hash"]
 #: Version of the attributes that a saved fit carries.
 _FORMAT = 1
 #: NetCDF attributes are text or numbers: these travel as JSON text.
-_JSON = ("priors", "holdout", "settings", "versions", "timings", "sampled")
+_JSON = (
+    *("priors", "holdout", "settings", "versions", "timings", "sampled"),
+    "parameterization",
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,16 @@ class Fit:
     def priors(self) -> dict[str, dict[str, Any]]:
         """The priors used, each with ``prior``, ``origin`` and ``reason``."""
         record: dict[str, dict[str, Any]] = self.provenance["priors"]
+        return record
+
+    @property
+    def parameterization(self) -> dict[str, Any]:
+        """The form that the sampler moved in, and why it was chosen.
+
+        ``asked``, ``form``, ``reason`` and ``weights``, as
+        :mod:`hbstan.parameterization` describes them.
+        """
+        record: dict[str, Any] = self.provenance.get("parameterization", {})
         return record
 
     @property
@@ -270,6 +284,8 @@ def fit(
     priors: Mapping[str, Prior | str] | None = None,
     holdout: Iterable[str | int] | str | None = None,
     predictive: bool = True,
+    parameterization: str | None = None,
+    weights: Mapping[str, float] | Sequence[float] | None = None,
     seed: int | None = None,
     chains: int = 4,
     iter_warmup: int = 1000,
@@ -290,8 +306,8 @@ def fit(
     Parameters
     ----------
     model : str, pathlib.Path or Model
-        A catalogue name such as ``"logit_noncentered"``, or the path of a ``.stan``
-        file.
+        A catalogue name such as ``"logit_noncentered"``, a family of models such as
+        ``"logit"``, whose form is then chosen, or the path of a ``.stan`` file.
     data : Dataset, mapping, str or pathlib.Path
         A dataset (:mod:`hbstan.data`), the name of a bundled one, or, for a program
         of your own, its Stan data as a mapping.
@@ -301,6 +317,13 @@ def fit(
         Groups that the likelihood does not see; ``"all"`` samples the prior.
     predictive : bool
         Compute ``y_rep`` and the pointwise log likelihoods.
+    parameterization : str, optional
+        ``"auto"``, ``"centered"``, ``"noncentered"``, ``"partial"`` or ``"marginal"``:
+        the form of the model, see :mod:`hbstan.parameterization`. By default
+        ``"auto"`` for a family. What was chosen is in ``fit.parameterization``.
+    weights : mapping of str to float, or sequence of float, optional
+        How far each group is centered, from 0 to 1, for programs that take it as data;
+        by default as the form was chosen, or 0.
     seed : int, optional
         By default a fresh one, which is recorded.
     chains, iter_warmup, iter_sampling, adapt_delta, max_treedepth, thin, \
@@ -344,8 +367,19 @@ save_warmup, metric, step_size, inits, parallel_chains
         inits=inits,
         parallel_chains=parallel_chains,
     )
-    decided = plan(model, data, priors, holdout, predictive)
-    return fit_plan(decided, settings, choose(backend), progress=progress)
+    engine, data = choose(backend), read(data)
+
+    def pilot(name: str) -> xr.Dataset:
+        short = replace(settings, **PILOT, thin=1, save_warmup=False, inits=None)
+        decided = plan(name, data, priors, holdout, False)
+        return fit_plan(decided, short, engine, progress=progress).posterior
+
+    form = choose_form(model, parameterization, data, pilot)
+    own = form.weights if weights is None else weights
+    decided = plan(form.model, data, priors, holdout, predictive, own)
+    made = fit_plan(decided, settings, engine, progress=progress)
+    made.tree.attrs["parameterization"] = json.dumps(form.record())
+    return made
 
 
 def fit_plan(

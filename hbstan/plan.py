@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hbstan.models import Model
     from hbstan.priors import Prior
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "read"]
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _CONTRACT = ("holdout", "predictive", "w_centered")
@@ -100,13 +100,8 @@ def plan(
             f"priors is {priors!r}, but must map parameters to priors.",
             remedy="Write e.g. priors={'tau': 'HalfNormal(1)'}.",
         )
-    name = "mapping"
-    if isinstance(data, str | Path) or hasattr(data, "iloc"):
-        from hbstan import data as reader
-
-        is_json = str(data).lower().endswith(".json")
-        name = Path(data).stem if isinstance(data, str | Path) else "data"
-        data = reader.from_stan_json(data) if is_json else reader.load(data)
+    name = _name(data)
+    data = read(data)
     name = getattr(data, "name", name)
     if isinstance(model, models.Model):
         entry = model
@@ -116,6 +111,29 @@ def plan(
     else:
         entry = models.get(str(model))
     return _plan_catalogue(entry, data, priors, holdout, predictive, weights)
+
+
+def read(data: Any) -> Any:
+    """Return a dataset from its name or file; what is in memory is left as it is.
+
+    Parameters
+    ----------
+    data : Dataset, mapping, pandas.DataFrame, str or pathlib.Path
+        A file that ends in ``.json`` holds Stan data.
+    """
+    if not isinstance(data, str | Path) and not hasattr(data, "iloc"):
+        return data
+    from hbstan import data as reader
+
+    is_json = str(data).lower().endswith(".json")
+    return reader.from_stan_json(data) if is_json else reader.load(data)
+
+
+def _name(data: Any) -> str:
+    """Return what data without a name of their own are called."""
+    if isinstance(data, str | Path):
+        return Path(data).stem
+    return "data" if hasattr(data, "iloc") else "mapping"
 
 
 def _plan_catalogue(

@@ -341,7 +341,13 @@ def _plan(
             f"{', '.join(sorted(unknown))}; it has priors for {', '.join(priors)}."
         )
     out = held_out(fit) if change.holdout is None else change.holdout
-    return plan(model, data, {**priors, **change.priors}, out or None, predictive)
+    constant = fit.tree["constant_data"].to_dataset()
+    weights = (
+        constant["w_centered"].values.tolist() if "w_centered" in constant else None
+    )
+    return plan(
+        model, data, {**priors, **change.priors}, out or None, predictive, weights
+    )
 
 
 def _seed(fit: Fit, change: Change) -> int:

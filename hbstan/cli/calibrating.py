@@ -16,6 +16,7 @@ from hbstan.cli.options import (
     BackendName,
     BackendOption,
     Chains,
+    Column,
     Debug,
     Estimate,
     Events,
@@ -35,7 +36,7 @@ from hbstan.cli.options import (
     Trials,
     prints_on_stderr,
 )
-from hbstan.cli.outputs import write_figures
+from hbstan.cli.outputs import named_columns, write_figures
 from hbstan.cli.problems import ProblemOptions, Regions
 from hbstan.cli.workforce import Workforce
 
@@ -80,6 +81,7 @@ def sbc(
     events: Events = None,
     estimate: Estimate = None,
     se: Se = None,
+    column: Column = None,
     prior: Priors = None,
     generator: Annotated[
         str | None,
@@ -112,13 +114,9 @@ def sbc(
 ) -> None:
     """Calibrate a model by simulation: tell whether its posteriors are right."""
     screen = Screen(json, quiet)
-    columns = {
-        "group": group,
-        "trials": trials,
-        "events": events,
-        "estimate": estimate,
-        "se": se,
-    }
+    columns = named_columns(
+        column, group=group, trials=trials, events=events, estimate=estimate, se=se
+    )
     what = ProblemOptions(
         model=model,
         data=data,

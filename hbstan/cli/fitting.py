@@ -15,6 +15,7 @@ from hbstan.cli.options import (
     BackendName,
     BackendOption,
     Chains,
+    Column,
     Debug,
     Estimate,
     Events,
@@ -32,7 +33,14 @@ from hbstan.cli.options import (
     Trials,
     prints_on_stderr,
 )
-from hbstan.cli.outputs import make_folder, read_data, read_priors, write_figures
+from hbstan.cli.outputs import (
+    kind_of,
+    make_folder,
+    named_columns,
+    read_data,
+    read_priors,
+    write_figures,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +54,9 @@ __all__ = ["fit"]
 
 
 def fit(
-    model: Annotated[str, typer.Argument(help="A model's name or a .stan file.")],
+    model: Annotated[
+        str, typer.Argument(help="A model's or a family's name, or a .stan file.")
+    ],
     data: Annotated[
         str, typer.Argument(help="CSV, Parquet or Stan JSON file, or a dataset's name.")
     ],
@@ -55,7 +65,15 @@ def fit(
     events: Events = None,
     estimate: Estimate = None,
     se: Se = None,
+    column: Column = None,
     prior: Priors = None,
+    parameterization: Annotated[
+        str | None,
+        typer.Option(
+            help="auto, centered, noncentered, partial or marginal; by default auto "
+            "for a family such as logit."
+        ),
+    ] = None,
     backend: BackendOption = BackendName.auto,
     seed: Seed = None,
     chains: Chains = 4,
@@ -75,21 +93,18 @@ def fit(
     screen = Screen(json, quiet)
     if out:
         make_folder(out)
-    columns = {
-        "group": group,
-        "trials": trials,
-        "events": events,
-        "estimate": estimate,
-        "se": se,
-    }
+    columns = named_columns(
+        column, group=group, trials=trials, events=events, estimate=estimate, se=se
+    )
     with (
         progress_bars(screen.notes(), enabled=not quiet) as progress,
         prints_on_stderr(),
     ):
         result = run(
             model,
-            read_data(data, columns, own=model.endswith(".stan")),
+            read_data(data, columns, own=model.endswith(".stan"), kind=kind_of(model)),
             priors=read_priors(prior or []),
+            parameterization=parameterization,
             seed=seed,
             chains=chains,
             iter_warmup=iter_warmup,

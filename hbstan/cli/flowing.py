@@ -13,6 +13,7 @@ from hbstan.cli.options import (
     BackendName,
     BackendOption,
     Chains,
+    Column,
     Debug,
     Estimate,
     Events,
@@ -29,7 +30,13 @@ from hbstan.cli.options import (
     Trials,
     prints_on_stderr,
 )
-from hbstan.cli.outputs import make_folder, read_data, read_priors
+from hbstan.cli.outputs import (
+    kind_of,
+    make_folder,
+    named_columns,
+    read_data,
+    read_priors,
+)
 
 if TYPE_CHECKING:
     from hbstan.workflow import Workflow
@@ -76,6 +83,7 @@ def workflow(
     events: Events = None,
     estimate: Estimate = None,
     se: Se = None,
+    column: Column = None,
     prior: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,14 +116,12 @@ def workflow(
     from hbstan.workflow import workflow as run
 
     screen = Screen(json, quiet)
-    columns = {
-        "group": group,
-        "trials": trials,
-        "events": events,
-        "estimate": estimate,
-        "se": se,
-    }
-    known: Any = read_data(data, columns, own=False)
+    columns = named_columns(
+        column, group=group, trials=trials, events=events, estimate=estimate, se=se
+    )
+    known: Any = read_data(
+        data, columns, own=False, kind=kind_of(model[0]) if model else ""
+    )
     folder = out or Path(f"{known.name}-workflow")
     make_folder(folder)
     try:

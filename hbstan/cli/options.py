@@ -23,6 +23,7 @@ __all__ = [
     "BackendName",
     "BackendOption",
     "Chains",
+    "Column",
     "Debug",
     "Estimate",
     "Events",
@@ -91,6 +92,13 @@ Trials = Annotated[str | None, typer.Option(help="Column of trials.")]
 Events = Annotated[str | None, typer.Option(help="Column of events.")]
 Estimate = Annotated[str | None, typer.Option(help="Column of estimates.")]
 Se = Annotated[str | None, typer.Option(help="Column of standard errors.")]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        help="Columns of other kinds of data: ROLE=NAME or ROLE=NAME,NAME; repeatable.",
+    ),
+]
 Priors = Annotated[
     list[str] | None,
     typer.Option("--prior", help="E.g. 'tau=HalfCauchy(1)'; repeatable."),

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from hbstan.data import Dataset
     from hbstan.priors import Prior
 
-__all__ = ["make_folder", "read_data", "read_priors", "write_figures"]
+__all__ = [
+    "kind_of",
+    "make_folder",
+    "named_columns",
+    "read_data",
+    "read_priors",
+    "write_figures",
+]
 
 #: matplotlib's warning of a character that its font cannot draw.
 _GLYPH = re.compile(r"Glyph (?P<code>\d+) .*missing from (?:current )?font")
@@ -42,15 +49,55 @@ def read_priors(texts: list[str]) -> dict[str, Prior]:
     return chosen
 
 
+def named_columns(
+    texts: list[str] | None, **roles: str | None
+) -> dict[str, str | list[str] | None]:
+    """Join the ``--column`` options and those that name one role each."""
+    from hbstan.errors import SettingsError
+
+    found: dict[str, str | list[str] | None] = dict(roles)
+    for text in texts or []:
+        role, equals, names = text.partition("=")
+        role = role.strip()
+        if not equals or not role or not names:
+            raise SettingsError(
+                f"--column is {text!r}, but must be ROLE=NAME or ROLE=NAME,NAME."
+            )
+        if found.get(role) is not None:
+            raise SettingsError(
+                f"--column names the role {role!r}, which is given already: "
+                f"{found[role]}.",
+                remedy="Name several columns of a role as ROLE=NAME,NAME.",
+            )
+        found[role] = names.split(",") if "," in names else names
+    return found
+
+
+def kind_of(model: str) -> str:
+    """Return the kind of data that a model or a family takes; empty if not known."""
+    from hbstan import models
+
+    own = [models.get(n) for n in models.names()]
+    return next((m.kind for m in own if model in (m.name, m.family)), "")
+
+
 def read_data(
-    source: str, columns: Mapping[str, str | None], *, own: bool
+    source: str,
+    columns: Mapping[str, str | list[str] | None],
+    *,
+    own: bool,
+    kind: str = "",
 ) -> Dataset | dict[str, Any]:
-    """Read a table; for a program of the user's (``own``) also Stan data from JSON."""
+    """Read a table; for a program of the user's (``own``) also Stan data from JSON.
+
+    ``kind`` is the kind of data wanted, if it is known.
+    """
     from hbstan import data as reader
     from hbstan.errors import SettingsError
 
     if not (own and source.lower().endswith(".json")):
-        return reader.load(source, **columns)
+        named: dict[str, Any] = dict(columns)
+        return reader.load(source, kind=kind or None, **named)
     given = [f"--{name}" for name, column in columns.items() if column is not None]
     if given:
         raise SettingsError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from hbstan.cli.outputs import read_data, read_priors
+from hbstan.cli.outputs import kind_of, read_data, read_priors
 from hbstan.errors import HbstanError, SettingsError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ProblemOptions:
     design: str | None
     generator: str | None
     around: str | None
-    columns: Mapping[str, str | None]
+    columns: Mapping[str, str | list[str] | None]
     priors: tuple[str, ...] = ()
     quantities: tuple[str, ...] = ()
 
@@ -57,7 +57,8 @@ class ProblemOptions:
         design: Any = None
         if self.data is not None:
             own = self.generator is not None
-            design = read_data(self.data, self.columns, own=own)
+            kind = "" if own else kind_of(self.model)
+            design = read_data(self.data, self.columns, own=own, kind=kind)
         elif self.design is not None:
             design = read_design(self.design)
         return {

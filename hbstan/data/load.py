@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan.data import bundled
 from hbstan.data.checks import Column, check_binomial, check_estimates
 from hbstan.data.dataset import Dataset, GroupedBinomial, GroupEstimates
+from hbstan.data.systems import kinds, read_kind
 from hbstan.data.tables import Table, read_table
 from hbstan.errors import DataError
 
@@ -122,6 +123,8 @@ def load(
     estimate: str | None = None,
     se: str | None = None,
     name: str | None = None,
+    kind: str | None = None,
+    **columns: Any,
 ) -> Dataset:
     """Load a bundled dataset, or any table, finding columns that are not named.
 
@@ -145,10 +148,15 @@ def load(
         The columns of normal data.
     name : str, optional
         The dataset's name.
+    kind : str, optional
+        A kind of data with a reader of its own (:func:`hbstan.data.systems.kinds`):
+        the table is read by it, with the columns given as its arguments.
+    **columns
+        The columns of such a kind.
 
     Returns
     -------
-    GroupedBinomial or GroupEstimates
+    Dataset
 
     Raises
     ------
@@ -177,6 +185,14 @@ def load(
             f"{source} is a Stan JSON file, which has no groups or columns; legal: a "
             "CSV or Parquet file or a bundled dataset.",
             remedy="Read it with hbstan.data.from_stan_json, for your own program.",
+        )
+    if kind is not None and kind in kinds():
+        return read_kind(kind, source, {**given, **columns}, name)
+    given |= {role: column for role, column in columns.items() if column is not None}
+    strange = [role for role in given if role not in options]
+    if strange:
+        raise DataError(
+            f"{strange[0]} is no column of grouped data; legal: {', '.join(options)}."
         )
     table = read_table(source, suggestions=bundled.names())
     for role, column in given.items():

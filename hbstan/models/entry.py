@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["Model", "Parameter", "program_from_file", "stan_root"]
 
 
+#: The bundled dataset of each kind of grouped data.
+_EXAMPLES = {"binomial": "surgical", "normal": "eight_schools"}
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A quantity of a model.
@@ -103,6 +107,11 @@ class Model:
         return StanProgram(root / "models" / f"{self.name}.stan", (root / "functions",))
 
     @property
+    def example_data(self) -> str:
+        """Name of the bundled dataset that shows the model."""
+        return self.example or _EXAMPLES[self.kind]
+
+    @property
     def top_level(self) -> tuple[Parameter, ...]:
         """The parameters that have priors, in the program's order."""
         return tuple(p for p in self.parameters if p.role)
@@ -116,7 +125,7 @@ class Model:
             "kind": self.kind,
             "reference": self.reference,
             "pooling": self.pooling,
-            "example": self.example,
+            "example": self.example_data,
             "program": str(self.program.file),
             "parameters": [asdict(p) for p in self.parameters],
         }

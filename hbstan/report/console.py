@@ -157,8 +157,17 @@ def fit_heading(fit: Fit) -> str:
         f"backend [bold]{fit.backend}[/] · seed {record['seed']} · "
         f"{chains} x {sizes['draw']} draws · "
         f"{record['timings']['total']:.1f} s\n[dim]{versions}[/]"
+        + _form(fit)
         + (f"\nheld out of the likelihood: {escape(held)}" if held else "")
     )
+
+
+def _form(fit: Fit) -> str:
+    """Return the parameterisation, where one was chosen."""
+    found = fit.parameterization
+    if not found.get("asked"):
+        return ""
+    return f"\nform: [bold]{found['form'] or 'the only one'}[/] ({found['reason']})"
 
 
 def priors_table(priors: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -197,7 +206,8 @@ def _estimate(column: str, value: Any, decimals: int) -> str:
 def groups_table(groups: pd.DataFrame, title: str) -> Table:
     """Return raw and posterior estimates by group."""
     counts = [c for c in ("events", "trials", "sigma") if c in groups]
-    columns = [*counts, "raw", "mean", "sd", "lower", "upper"]
+    raw = ["raw"] if "raw" in groups else []
+    columns = [*counts, *raw, "mean", "sd", "lower", "upper"]
     names = [c.replace("lower", "3%").replace("upper", "97%") for c in columns]
     table = empty_table(title, "group", *names, numbers=len(columns))
     decimals = decimals_of(float(groups["sd"].median()))
@@ -240,6 +250,7 @@ def model_lines(model: Model) -> list[str | Table]:
         f"[bold]{model.name}[/]: {escape(model.title)}",
         escape(model.formula),
         f"Data: {model.kind}. Source: {escape(model.reference)}",
+        f"Example: hbstan fit {model.name} {model.example_data}",
         parameters,
         f"Program: {escape(str(model.program.file))}",
         escape(_header_comment(model.program.source())),

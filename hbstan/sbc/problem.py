@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Problem", "problem"]
 
-#: Bundled data whose group sizes are a model's design where none is given.
-_DESIGNS = {"binomial": "surgical", "normal": "eight_schools"}
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -214,7 +212,7 @@ def _design(
     from hbstan.data.system import SystemData
 
     if design is None:
-        design = _example(model) or _DESIGNS[_kind(model)]
+        design = _example(model)
     if isinstance(design, Mapping):
         dataset = _from_sizes(design, priors)
     elif isinstance(design, Dataset):
@@ -230,22 +228,16 @@ def _design(
 
 
 def _example(model: str | Path | Model) -> str:
-    """Return the bundled dataset that shows a model of the catalogue."""
+    """Return the bundled dataset whose shape is a model's design."""
     if isinstance(model, models.Model):
-        return model.example
-    return "" if str(model).endswith(".stan") else models.get(str(model)).example
-
-
-def _kind(model: str | Path | Model) -> str:
-    if isinstance(model, models.Model):
-        return model.kind
+        return model.example_data
     if not str(model).endswith(".stan"):
-        return models.get(str(model)).kind
+        return models.get(str(model)).example_data
     text = _COMMENT.sub(" ", models.program_from_file(model).source())
     if re.search(r"\bsigma\s*;", text):
-        return "normal"
+        return "eight_schools"
     if re.search(r"\bn\s*;", text):
-        return "binomial"
+        return "surgical"
     raise ModelError(
         f"{model} declares neither trials n nor standard errors sigma, so no design of "
         "the catalogue fits it.",

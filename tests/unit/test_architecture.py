@@ -26,7 +26,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("files", "types", "results", "priors", "storage"),
     ("data", "datasets", "models", "simulate"),
     ("compile", "includes", "staging", "backends", "toolchain"),
-    ("convert", "plan"),
+    ("convert", "plan", "parameterization"),
     ("diagnostics",),
     ("fit",),
     ("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),
