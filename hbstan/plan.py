@@ -288,8 +288,8 @@ def _labels(
     binding: bool = True,
 ) -> Labels:
     """Label by group what the model, or common usage, has one of per group."""
-    per_group = ("theta", "p", "z", "y", "n", "sigma", "holdout", "log_lik", "y_rep")
-    per_group += ("w_centered",)
+    per_group = ["theta", "p", "z", "y", "n", "sigma", "holdout", "log_lik", "y_rep"]
+    per_group += ["w_centered"]
     coords = {**data.coords, "prior_arg": [1, 2, 3]}
     every = {name: ["group"] for name in per_group}
     every |= {name: list(own) for name, own in data.dims.items()} | dict(dims)

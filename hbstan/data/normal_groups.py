@@ -370,8 +370,9 @@ def _spreads(
         if isinstance(value, Fault):
             problem = _Problem(row, column.name, value.what, _SPREADS, value.remedy)
             problems.append(problem)
-            value = None
-        out.append(value)
+            out.append(None)
+        else:
+            out.append(value)
     return out
 
 

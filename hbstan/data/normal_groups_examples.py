@@ -1,9 +1,9 @@
-"""Bundled normal observations in groups: coagulation times, and the omega grid."""
+"""Bundled normal observations in groups: measured ones and two simulated sets."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hbstan.data.info import DatasetInfo
 from hbstan.data.normal_groups import NormalGroups, normal_groups
@@ -13,13 +13,12 @@ from hbstan.priors import HalfCauchy, HalfNormal, Normal
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OMEGA_PRIORS", "coagulation", "omega_rows", "omega_small"]
+__all__ = ["OMEGA_PRIORS", "coagulation", "omega_rows", "omega_small", "small_groups"]
 
 #: The priors of the discussion that the omega grid comes from; omega is tau.
 OMEGA_PRIORS = {"mu": Normal(0, 1), "tau": HalfNormal(10), "sigma": HalfNormal(1)}
 _FAMILIES = ("normal_groups", "normal_groups_sum_to_zero")
 _MU, _SIGMA = 2.0, 0.75
-_OMEGA_SMALL = {"groups": 50, "per_group": 20, "omega": 1.0}
 
 
 def omega_rows(groups: int, per_group: int, omega: float) -> pd.DataFrame:
@@ -66,7 +65,7 @@ def omega_rows(groups: int, per_group: int, omega: float) -> pd.DataFrame:
 @functools.cache
 def omega_small() -> Example:
     """Return the cell of the omega grid with 50 groups and omega 1."""
-    effects = tuple(omega_rows(**_OMEGA_SMALL)["effect"].to_numpy()[::20].tolist())
+    effects = tuple(_omega_small_rows()["effect"].to_numpy()[::20].tolist())
     info = DatasetInfo(
         name="omega_small",
         title="Observations in 50 groups of 20, from the omega grid (simulated)",
@@ -91,9 +90,12 @@ def omega_small() -> Example:
     return Example(info, _build_omega_small)
 
 
+def _omega_small_rows() -> pd.DataFrame:
+    return omega_rows(groups=50, per_group=20, omega=1.0)
+
+
 def _build_omega_small() -> NormalGroups:
-    rows = omega_rows(**_OMEGA_SMALL)
-    return normal_groups(rows, group="group", value="observation")
+    return normal_groups(_omega_small_rows(), group="group", value="observation")
 
 
 def coagulation() -> Example:
@@ -131,3 +133,47 @@ def _build_coagulation() -> NormalGroups:
         "time": [time for own in times.values() for time in own],
     }
     return normal_groups(rows, group="diet", value="time")
+
+
+# Cached for the same reason as omega_small.
+@functools.cache
+def small_groups() -> Example:
+    """Return 20 groups of 1 to 4 observations."""
+    _, effects = _simulate_small()
+    priors = {"mu": Normal(50, 10), "tau": HalfNormal(5), "sigma": HalfNormal(10)}
+    info = DatasetInfo(
+        name="small_groups",
+        title="Observations in 20 groups of 1 to 4 (simulated)",
+        kind=NormalGroups.kind,
+        source=(
+            "Simulated for hbstan: effects Normal(50, 3), observations Normal(effect, "
+            "6), NumPy's RandomState(6)."
+        ),
+        doi=None,
+        note=(
+            "The standard error of a group's mean is as large as the spread of the "
+            "groups, or twice that: what non-centered programs are for. Groups of one "
+            "say nothing of the spread within groups and still shrink."
+        ),
+        priors=priors,
+        default_model="normal_groups_marginal",
+        family_priors=dict.fromkeys(_FAMILIES, priors),
+        truth={"mu": 50.0, "tau": 3.0, "sigma": 6.0, "theta": effects},
+    )
+    return Example(info, _build_small_groups)
+
+
+def _simulate_small() -> tuple[dict[str, list[Any]], tuple[float, ...]]:
+    """Return rows and effects; NumPy guarantees this stream of numbers."""
+    import numpy as np
+
+    state = np.random.RandomState(6)
+    sizes = state.randint(1, 5, 20)
+    effects = state.normal(50.0, 3.0, 20)
+    values = state.normal(np.repeat(effects, sizes), 6.0)
+    labels = np.repeat(np.arange(1, 21), sizes)
+    return {"group": labels.tolist(), "y": values.tolist()}, tuple(effects.tolist())
+
+
+def _build_small_groups() -> NormalGroups:
+    return normal_groups(_simulate_small()[0], group="group", value="y")

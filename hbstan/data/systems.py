@@ -61,6 +61,7 @@ def kinds() -> Mapping[str, Kind]:
             (
                 normal_groups_examples.coagulation(),
                 normal_groups_examples.omega_small(),
+                normal_groups_examples.small_groups(),
             ),
         ),
     )

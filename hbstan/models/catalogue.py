@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from hbstan.errors import ModelError
 from hbstan.models import defaults
+from hbstan.models.adaptive import adaptive_forms
 from hbstan.models.alternatives import ALTERNATIVES
 from hbstan.models.entry import Model, Parameter
 from hbstan.models.systems import SYSTEMS
@@ -45,7 +46,7 @@ _PAPASPILIOPOULOS = (
     "Papaspiliopoulos, Roberts and Skold (2007), doi:10.1214/088342307000000014"
 )
 
-_CATALOGUE: Mapping[str, Model] = {
+_PLAIN: Mapping[str, Model] = {
     model.name: model
     for model in (
         Model(
@@ -136,6 +137,10 @@ _CATALOGUE: Mapping[str, Model] = {
         *ALTERNATIVES,
         *SYSTEMS,
     )
+}
+_CATALOGUE: Mapping[str, Model] = {
+    **_PLAIN,
+    **{model.name: model for model in adaptive_forms(_PLAIN)},
 }
 
 

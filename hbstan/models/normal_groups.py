@@ -114,7 +114,7 @@ NORMAL_GROUPS: tuple[Model, ...] = (
         "non-centered",
         "theta_j = mu + tau * z_j; z_j ~ normal(0, 1)",
         (_MU, *_SD, _THETA, _W, _ICC, _Z),
-        example="coagulation",
+        example="small_groups",
     ),
     _model(
         "adaptive",
@@ -122,7 +122,7 @@ NORMAL_GROUPS: tuple[Model, ...] = (
         "theta_j = mu + tau^(1 - v_j) * (xi_j - v_j * mu); "
         "xi_j ~ normal(v_j * mu, tau^v_j), v = w_centered",
         (_MU, *_SD, _THETA, _W, _ICC, _XI),
-        example="coagulation",
+        example="small_groups",
     ),
     _model(
         "sum_to_zero",
@@ -136,7 +136,7 @@ NORMAL_GROUPS: tuple[Model, ...] = (
             _Z,
             _X,
         ),
-        example="coagulation",
+        example="small_groups",
         family="normal_groups_sum_to_zero",
     ),
 )

@@ -47,7 +47,6 @@
  */
 functions {
   #include normal_groups.stanfunctions
-  #include priors.stanfunctions
 }
 data {
   int<lower=1> J;
@@ -103,4 +102,3 @@ generated quantities {
                                                   rep_vector(mu, J), tau,
                                                   sigma);
 }
-

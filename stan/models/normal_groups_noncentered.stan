@@ -46,7 +46,6 @@
  */
 functions {
   #include normal_groups.stanfunctions
-  #include priors.stanfunctions
 }
 data {
   int<lower=1> J;
@@ -101,4 +100,3 @@ generated quantities {
                                                   rep_vector(mu, J), tau,
                                                   sigma);
 }
-

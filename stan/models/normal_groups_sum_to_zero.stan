@@ -56,7 +56,6 @@
  */
 functions {
   #include normal_groups.stanfunctions
-  #include priors.stanfunctions
 }
 data {
   int<lower=2> J;
@@ -112,4 +111,3 @@ generated quantities {
                                                   tau * sqrt(1 - inv(J)),
                                                   sigma);
 }
-
