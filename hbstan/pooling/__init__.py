@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from hbstan.pooling.between import Heterogeneity, heterogeneity
 from hbstan.pooling.classical import MetaAnalysis, meta_analysis
+from hbstan.pooling.closed_form import (
+    Conditional,
+    EmpiricalBayes,
+    conditional_posterior,
+    empirical_bayes,
+    shrinkage_weights,
+)
 from hbstan.pooling.exceed import Exceedance, exceedance
 from hbstan.pooling.factors import Shrinkage, shrinkage
 from hbstan.pooling.ranking import Ranks, group_ranks
 
 __all__ = [
+    "Conditional",
+    "EmpiricalBayes",
     "Exceedance",
     "Heterogeneity",
     "MetaAnalysis",
     "Ranks",
     "Shrinkage",
+    "conditional_posterior",
+    "empirical_bayes",
     "exceedance",
     "group_ranks",
     "heterogeneity",
     "meta_analysis",
     "shrinkage",
+    "shrinkage_weights",
 ]
