@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.data.files import near
 from hbstan.data.info import DatasetInfo, Entry
+from hbstan.data.kind import Example
 from hbstan.data.published import published
 from hbstan.data.simulated import simulated
-from hbstan.data.systems import Example, examples
+from hbstan.data.systems import examples
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:

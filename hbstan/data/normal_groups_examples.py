@@ -6,8 +6,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from hbstan.data.info import DatasetInfo
+from hbstan.data.kind import Example
 from hbstan.data.normal_groups import NormalGroups, normal_groups
-from hbstan.data.systems import Example
 from hbstan.priors import HalfCauchy, HalfNormal, Normal
 
 if TYPE_CHECKING:

@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hbstan.data.system import SystemData
+from hbstan.data.kind import Example, Kind
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
-    from hbstan.data.info import DatasetInfo
+    from hbstan.data.system import SystemData
 
-__all__ = ["Example", "Kind", "examples", "kinds", "read_kind", "restore"]
-
-
-@dataclass(frozen=True)
-class Example:
-    """A bundled dataset.
-
-    Parameters
-    ----------
-    info : DatasetInfo
-    build : callable
-        () -> the dataset, without name, source and priors.
-    """
-
-    info: DatasetInfo
-    build: Callable[[], SystemData]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of data.
-
-    Parameters
-    ----------
-    data : type
-        The class of the datasets.
-    read : callable
-        The function that builds one from a table, with columns as keywords.
-    examples : tuple of Example
-    """
-
-    data: type[SystemData]
-    read: Callable[..., SystemData]
-    examples: tuple[Example, ...]
+__all__ = ["examples", "kinds", "read_kind", "restore"]
 
 
 def kinds() -> Mapping[str, Kind]:
