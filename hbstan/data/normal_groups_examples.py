@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hbstan.data.info import DatasetInfo
@@ -17,6 +18,8 @@ __all__ = ["OMEGA_PRIORS", "coagulation", "omega_rows", "omega_small", "small_gr
 
 #: The priors of the discussion that the omega grid comes from; omega is tau.
 OMEGA_PRIORS = {"mu": Normal(0, 1), "tau": HalfNormal(10), "sigma": HalfNormal(1)}
+#: What is known about a dataset, and how to build it.
+BundledGroups = tuple[DatasetInfo, Callable[[], NormalGroups]]
 _FAMILIES = ("normal_groups", "normal_groups_sum_to_zero")
 _MU, _SIGMA = 2.0, 0.75
 
@@ -63,7 +66,7 @@ def omega_rows(groups: int, per_group: int, omega: float) -> pd.DataFrame:
 
 # Cached, as the truth is found by simulation, and the value cannot change.
 @functools.cache
-def omega_small() -> Example:
+def omega_small() -> BundledGroups:
     """Return the cell of the omega grid with 50 groups and omega 1."""
     effects = tuple(_omega_small_rows()["effect"].to_numpy()[::20].tolist())
     info = DatasetInfo(
@@ -87,7 +90,7 @@ def omega_small() -> Example:
         family_priors=dict.fromkeys(_FAMILIES, OMEGA_PRIORS),
         truth={"mu": _MU, "tau": 1.0, "sigma": _SIGMA, "theta": effects},
     )
-    return Example(info, _build_omega_small)
+    return info, _build_omega_small
 
 
 def _omega_small_rows() -> pd.DataFrame:
@@ -98,7 +101,7 @@ def _build_omega_small() -> NormalGroups:
     return normal_groups(_omega_small_rows(), group="group", value="observation")
 
 
-def coagulation() -> Example:
+def coagulation() -> BundledGroups:
     """Return coagulation times of blood under four diets."""
     priors = {"mu": Normal(60, 20), "tau": HalfCauchy(10), "sigma": HalfCauchy(10)}
     info = DatasetInfo(
@@ -118,7 +121,7 @@ def coagulation() -> Example:
         default_model="normal_groups_marginal",
         family_priors=dict.fromkeys(_FAMILIES, priors),
     )
-    return Example(info, _build_coagulation)
+    return info, _build_coagulation
 
 
 def _build_coagulation() -> NormalGroups:
@@ -137,7 +140,7 @@ def _build_coagulation() -> NormalGroups:
 
 # Cached for the same reason as omega_small.
 @functools.cache
-def small_groups() -> Example:
+def small_groups() -> BundledGroups:
     """Return 20 groups of 1 to 4 observations."""
     _, effects = _simulate_small()
     priors = {"mu": Normal(50, 10), "tau": HalfNormal(5), "sigma": HalfNormal(10)}
@@ -160,7 +163,7 @@ def small_groups() -> Example:
         family_priors=dict.fromkeys(_FAMILIES, priors),
         truth={"mu": 50.0, "tau": 3.0, "sigma": 6.0, "theta": effects},
     )
-    return Example(info, _build_small_groups)
+    return info, _build_small_groups
 
 
 def _simulate_small() -> tuple[dict[str, list[Any]], tuple[float, ...]]:

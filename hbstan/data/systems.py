@@ -25,9 +25,9 @@ def kinds() -> Mapping[str, Kind]:
             NormalGroups,
             normal_groups,
             (
-                normal_groups_examples.coagulation(),
-                normal_groups_examples.omega_small(),
-                normal_groups_examples.small_groups(),
+                Example(*normal_groups_examples.coagulation()),
+                Example(*normal_groups_examples.omega_small()),
+                Example(*normal_groups_examples.small_groups()),
             ),
         ),
     )

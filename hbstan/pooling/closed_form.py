@@ -279,17 +279,16 @@ def _highest(height: Callable[[float], float], most: float) -> float:
     import numpy as np
     from scipy.optimize import minimize_scalar
 
-    if most == 0.0:
-        return 0.0
     grid = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, _GRID) * most])
     heights = np.array([height(x) for x in grid])
     best = int(heights.argmax())
-    ends = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
+    if best == 0:  # groups that differ by no more than their errors, or not at all
+        return 0.0
+    ends = grid[best - 1], grid[min(best + 1, grid.size - 1)]
     found = minimize_scalar(
         lambda x: -height(x),
         bounds=ends,
         method="bounded",
         options={"xatol": 1e-10 * most},
     )
-    # Brent's method never looks at the ends: at 0 the grid knows better.
-    return float(found.x) if -found.fun > heights[best] else float(grid[best])
+    return float(found.x)
