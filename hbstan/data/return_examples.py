@@ -21,7 +21,7 @@ def examples() -> tuple[Example, ...]:
     """Return the bundled datasets of returns."""
     return (
         _example("volatility", 250, 22, "About a year of trading days."),
-        _example("volatility_short", 60, 8, "A series for calibration."),
+        _example("volatility_short", 100, 8, "A series for calibration."),
     )
 
 

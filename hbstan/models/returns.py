@@ -40,9 +40,7 @@ def _defaults(data: Dataset) -> dict[str, tuple[Prior, str]]:
 _TIME = ("group",)
 _PARAMETERS = (
     Parameter("mu", "long-run mean of the log variance", "log of y^2", "location"),
-    Parameter(
-        "phi_star", "persistence mapped to (0, 1)", "proportion", "probability"
-    ),
+    Parameter("phi_star", "persistence mapped to (0, 1)", "proportion", "probability"),
     Parameter("sigma_eta", "sd of the shocks to the log variance", "h", "scale"),
     Parameter("phi", "correlation of neighbouring log variances", "correlation"),
     Parameter("h", "log variance at each time", "log of y^2", dims=_TIME),
