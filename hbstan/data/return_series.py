@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hbstan.data.checks import Column, Origin
+from hbstan.data.checks import Origin
 from hbstan.data.reals import check_reals
 from hbstan.data.system import SystemData
 from hbstan.data.tables import read_table
@@ -164,7 +164,7 @@ def returns(
 
     Returns
     -------
-    Returns
+    hbstan.data.Returns
 
     Raises
     ------
@@ -204,6 +204,7 @@ def returns(
 
 def _from_prices(origin: Origin, name: str, prices: Sequence[float]) -> list[float]:
     """Return logarithmic returns in per cent."""
+    import itertools
     import math
 
     for row, price in enumerate(prices):
@@ -214,7 +215,7 @@ def _from_prices(origin: Origin, name: str, prices: Sequence[float]) -> list[flo
                 remedy="Correct the price; of returns, leave out from_prices.",
             )
     logs = [math.log(price) for price in prices]
-    pairs = zip(logs, logs[1:], strict=False)
+    pairs = itertools.pairwise(logs)
     return [_PER_CENT * (later - earlier) for earlier, later in pairs]
 
 

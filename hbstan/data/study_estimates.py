@@ -93,7 +93,7 @@ class Studies(SystemData):
 
     def overview(self) -> list[tuple[str, Any]]:
         """Return number, range of estimates and errors, and each covariate's range."""
-        figures = [
+        figures: list[tuple[str, Any]] = [
             ("studies", self.J),
             ("smallest estimate", float(self.y.min())),
             ("largest estimate", float(self.y.max())),
@@ -129,10 +129,11 @@ class Studies(SystemData):
                 f"{self.name}: a standard error is {self.sigma.min():g}; legal: "
                 "numbers greater than 0."
             )
-        if self.J < len(names) + 2:
+        least = len(names) + 2
+        if len(self.labels) < least:
             raise DataError(
                 f"{self.name}: there are {self.J} studies and {len(names)} covariates; "
-                f"legal: at least {len(names) + 2} studies. With fewer nothing is left "
+                f"legal: at least {least} studies. With fewer nothing is left "
                 "to tell how studies differ.",
                 remedy="Leave covariates out.",
             )

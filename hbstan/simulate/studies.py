@@ -52,7 +52,7 @@ def _log_likelihood(
     from scipy.stats import norm
 
     theta = np.asarray(parameters["theta"])
-    terms = norm.logpdf(np.asarray(stan["y"]), theta, np.asarray(stan["sigma"]))
+    terms = np.asarray(norm.logpdf(stan["y"], theta, stan["sigma"]))
     total: NDArray[Any] = terms.sum(axis=-1)
     return total
 
