@@ -121,4 +121,4 @@ def _at(result: MetaRegression) -> str:
     if not result.at:
         return ""
     values = ", ".join(f"{label_text(k)} {v:.4g}" for k, v in result.at.items())
-    return f"; mean effect at mean covariates, new study at {values}"
+    return f"\nmean effect at mean covariates, new study at {values}"
