@@ -144,7 +144,9 @@ def test_columns_must_be_there_and_differ() -> None:
 # --- bundled data
 
 
-@pytest.mark.parametrize(("name", "times"), [("volatility", 250), ("volatility_short", 100)])
+@pytest.mark.parametrize(
+    ("name", "times"), [("volatility", 250), ("volatility_short", 100)]
+)
 def test_bundled_series_and_their_truth(name: str, times: int) -> None:
     data, info = hb.datasets.load(name), hb.datasets.describe(name)
     assert (data.J, data.kind, info.kind) == (times, "returns", "returns")
@@ -255,7 +257,9 @@ def test_path_of_known_draws() -> None:
     got = volatility_path(fit, 0.8, truth=[-1.0, -0.6, -0.2, 0.2, 0.6, 9.0])
     h = fit.posterior["h"].values.reshape(-1, 6)
     np.testing.assert_allclose(got.table["h_mean"], h.mean(0))
-    np.testing.assert_allclose(got.table["sd_lower"], np.exp(np.quantile(h, 0.1, 0) / 2))
+    np.testing.assert_allclose(
+        got.table["sd_lower"], np.exp(np.quantile(h, 0.1, 0) / 2)
+    )
     np.testing.assert_allclose(got.table["sd"], np.exp(np.median(h, 0) / 2))
     assert got.table["seen"].tolist() == [True, False, True, True, True, True]
     assert got.coverage == pytest.approx(5 / 6)
