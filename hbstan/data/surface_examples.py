@@ -10,7 +10,7 @@ from hbstan.data.surface import Surface, surface
 
 __all__ = ["forrester", "forrester_function"]
 
-_POINTS = 12
+_POINTS = 16
 _NOISE = 0.5
 _SEED = 41
 _PLACES = tuple(i / (_POINTS - 1) for i in range(_POINTS))
@@ -33,10 +33,10 @@ def forrester() -> tuple[DatasetInfo, Callable[[], Surface]]:
     """Return what is known of the dataset, and the function that computes it."""
     info = DatasetInfo(
         name="forrester",
-        title="Forrester's function at 12 points, with noise (simulated)",
+        title="Forrester's function at 16 points, with noise (simulated)",
         kind="surface",
         source=(
-            "Simulated: f(x) = (6x - 2)^2 sin(12x - 4) at 12 evenly spaced points "
+            "Simulated: f(x) = (6x - 2)^2 sin(12x - 4) at 16 evenly spaced points "
             "(Forrester, Sobester and Keane 2008), noise Normal(0, 0.5)."
         ),
         doi="10.1002/9780470770801",
