@@ -102,12 +102,14 @@ transformed data {
   array[N] int<lower=1, upper=J> observed = observed_groups(holdout);
   vector[J] s = (y - center) / scale;
   // Points and candidates in one array, scaled: u[1 : J] are the points.
+  matrix[J + M, D] U;
   array[J + M] vector[D] u;
-  for (j in 1 : J) {
-    u[j] = (x[j]' - low) ./ (high - low);
+  for (d in 1 : D) {
+    U[1 : J, d] = (x[ : , d] - low[d]) / (high[d] - low[d]);
+    U[J + 1 : J + M, d] = (new_x[ : , d] - low[d]) / (high[d] - low[d]);
   }
-  for (m in 1 : M) {
-    u[J + m] = (new_x[m]' - low) ./ (high - low);
+  for (j in 1 : J + M) {
+    u[j] = U[j]';
   }
   array[N] vector[D] seen;
   for (i in 1 : N) {
@@ -155,9 +157,9 @@ generated quantities {
   if (predictive) {
     real variance = square(sigma) + nugget;
     int drawn = J + paths * M;
-    matrix[J + M, J + M] k = gp_cov(u, alpha, rho, matern);
+    matrix[drawn, drawn] k = gp_cov(u[1 : drawn], alpha, rho, matern);
     vector[drawn] e = to_vector(normal_rng(rep_vector(0, drawn), 1));
-    vector[drawn] g = noisy_factor(k[1 : drawn, 1 : drawn], nugget) * e;
+    vector[drawn] g = noisy_factor(k, nugget) * e;
     vector[drawn] surface = mu + g;
     // Mean and variance of the surface at every point and candidate, and of y
     // at every point given the other points in the likelihood.
@@ -168,7 +170,7 @@ generated quantities {
     if (N > 0) {
       matrix[N, N] L = noisy_factor(k[observed, observed], variance);
       matrix[N, N] half = mdivide_left_tri_low(L, identity_matrix(N));
-      matrix[J + M, N] cross = k[ : , observed];
+      matrix[J + M, N] cross = gp_cross(U, U[observed], alpha, rho, matern);
       vector[N] weight = half' * (half * (s[observed] - mu));
       vector[N] precision = columns_dot_self(half)';
       vector[N] seen_e = to_vector(normal_rng(rep_vector(0, N), 1));
