@@ -36,7 +36,13 @@ if TYPE_CHECKING:
     from hbstan.errors import HbstanError
     from hbstan.fit import Fit, fit
     from hbstan.loo import LooResult, kfold, loo
-    from hbstan.pooling import exceedance, group_ranks, heterogeneity, shrinkage
+    from hbstan.pooling import (
+        exceedance,
+        explained,
+        group_ranks,
+        heterogeneity,
+        shrinkage,
+    )
     from hbstan.predictive import (
         PredictiveCheck,
         PriorPredictive,
@@ -62,6 +68,7 @@ if TYPE_CHECKING:
     from hbstan.results import Check, Checks, Outcome
     from hbstan.sbc import SBCResult, posterior_sbc, sbc
     from hbstan.sensitivity import influence, power_scaling, swap_priors
+    from hbstan.surrogate import Minimum, minimize, predict_surface
     from hbstan.toolchain import install_cmdstan
     from hbstan.workflow import Criteria, Workflow, workflow
 
@@ -95,6 +102,7 @@ _NAMES = {
     "HalfStudentT": "priors",
     "HbstanError": "errors",
     "LooResult": "loo",
+    "Minimum": "surrogate",
     "Normal": "priors",
     "Outcome": "results",
     "Pareto": "priors",
@@ -110,6 +118,7 @@ _NAMES = {
     "compile": "compile",
     "diagnose": "diagnostics",
     "exceedance": "pooling",
+    "explained": "pooling",
     "fit": "fit",
     "group_ranks": "pooling",
     "heterogeneity": "pooling",
@@ -118,10 +127,12 @@ _NAMES = {
     "kfold": "loo",
     "loo": "loo",
     "loo_pit": "predictive",
+    "minimize": "surrogate",
     "posterior_predictive": "predictive",
     "posterior_sbc": "sbc",
     "power_scaling": "sensitivity",
     "predict": "predictive",
+    "predict_surface": "surrogate",
     "prior_predictive": "predictive",
     "refit": "refit",
     "residuals": "predictive",
@@ -146,6 +157,7 @@ __all__ = [
     "HalfStudentT",
     "HbstanError",
     "LooResult",
+    "Minimum",
     "Normal",
     "Outcome",
     "Pareto",
@@ -166,6 +178,7 @@ __all__ = [
     "diagnostics",
     "errors",
     "exceedance",
+    "explained",
     "fit",
     "group_ranks",
     "heterogeneity",
@@ -174,6 +187,7 @@ __all__ = [
     "kfold",
     "loo",
     "loo_pit",
+    "minimize",
     "models",
     "plots",
     "pooling",
@@ -181,6 +195,7 @@ __all__ = [
     "posterior_sbc",
     "power_scaling",
     "predict",
+    "predict_surface",
     "prior_predictive",
     "priors",
     "refit",

@@ -117,9 +117,7 @@ def real_columns(origin: Origin, columns: Sequence[Column]) -> NDArray[np.float6
         first = f", the first {_SHOWN} of them" if len(bad) > _SHOWN else ""
         lines = [f"{len(bad)} bad values{first}:", *(f"  {line}" for line in lines)]
     remedies = dict.fromkeys(fault.remedy for _, _, fault in bad[:_SHOWN])
-    raise DataError(
-        f"{origin.source}: " + "\n".join(lines), remedy="\n".join(remedies)
-    )
+    raise DataError(f"{origin.source}: " + "\n".join(lines), remedy="\n".join(remedies))
 
 
 def refuse_constant(

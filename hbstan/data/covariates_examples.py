@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hbstan.data.binomial_covariates import BinomialCovariates, binomial_covariates
+from hbstan.data.group_covariates import BinomialCovariates, binomial_covariates
 from hbstan.data.info import DatasetInfo
 
 __all__ = ["hospitals"]

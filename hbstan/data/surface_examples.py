@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from hbstan.data.info import DatasetInfo
-from hbstan.data.surface import Surface, surface
+from hbstan.data.surfaces import Surface, surface
 
 __all__ = ["forrester", "forrester_function"]
 
@@ -17,9 +17,9 @@ _PLACES = tuple(i / (_POINTS - 1) for i in range(_POINTS))
 
 
 def forrester_function(x: float) -> float:
-    """Return a test function of optimisation with two minima on [0, 1].
+    r"""Return a test function of optimisation with two minima on [0, 1].
 
-    .. math:: f(x) = (6x - 2)^2 \\sin(12x - 4)
+    .. math:: f(x) = (6x - 2)^2 \sin(12x - 4)
 
     The lower minimum is f(0.75725) = -6.02074, the other f(0.14259) = -0.98633.
 

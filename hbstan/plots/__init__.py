@@ -30,6 +30,7 @@ from hbstan.plots.sbc import sbc_coverage, sbc_ecdf, sbc_ranks
 from hbstan.plots.sbc_posterior import sbc_contraction, sbc_recovery
 from hbstan.plots.sbc_trouble import sbc_failures
 from hbstan.plots.sensitivity import influence, power_scaling, prior_swaps
+from hbstan.plots.surfaces import minimization, surrogate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,7 @@ __all__ = [
     "loo_ladder",
     "loo_pit",
     "outcomes",
+    "minimization",
     "pareto_k",
     "pointwise_differences",
     "power_scaling",
@@ -65,6 +67,7 @@ __all__ = [
     "sbc_ranks",
     "sbc_recovery",
     "shrinkage",
+    "surrogate",
     "trace",
 ]
 

@@ -14,11 +14,13 @@ from hbstan.pooling.closed_form import (
 from hbstan.pooling.exceed import Exceedance, exceedance
 from hbstan.pooling.factors import Shrinkage, shrinkage
 from hbstan.pooling.ranking import Ranks, group_ranks
+from hbstan.pooling.regression import Explained, explained
 
 __all__ = [
     "Conditional",
     "EmpiricalBayes",
     "Exceedance",
+    "Explained",
     "Heterogeneity",
     "MetaAnalysis",
     "Ranks",
@@ -26,6 +28,7 @@ __all__ = [
     "conditional_posterior",
     "empirical_bayes",
     "exceedance",
+    "explained",
     "group_ranks",
     "heterogeneity",
     "meta_analysis",

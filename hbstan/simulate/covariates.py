@@ -49,7 +49,8 @@ def _log_likelihood(
     from scipy.stats import binom
 
     theta = np.asarray(parameters["theta"], dtype=float)
-    return np.asarray(binom.logpmf(stan["y"], stan["n"], expit(theta)).sum(axis=-1))
+    each = np.asarray(binom.logpmf(stan["y"], stan["n"], expit(theta)))
+    return np.asarray(each.sum(axis=-1))
 
 
 #: The simulator of the logit with covariates of groups.

@@ -55,7 +55,7 @@ class SurfacePrediction:
     @property
     def best(self) -> dict[str, float]:
         """The candidate with the largest expected improvement, as a row."""
-        row = self.candidates.loc[self.candidates["ei"].idxmax()]
+        row = self.candidates.sort_values("ei").iloc[-1]
         return {str(name): float(value) for name, value in row.items()}
 
     def record(self) -> dict[str, Any]:

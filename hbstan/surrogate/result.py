@@ -11,7 +11,7 @@ from hbstan.predictive.tables import records
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hbstan.data.surface import Surface
+    from hbstan.data.surfaces import Surface
     from hbstan.fit import Fit
     from hbstan.surrogate.prediction import SurfacePrediction
 

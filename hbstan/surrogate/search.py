@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hbstan.data.surface import KERNELS, surface
+from hbstan.data.surfaces import KERNELS, surface
 from hbstan.errors import DataError, SettingsError
 from hbstan.fit import fit
 from hbstan.predictive.arguments import seed_or_fresh
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hbstan.data.surface import Surface
+    from hbstan.data.surfaces import Surface
     from hbstan.priors import Prior
     from hbstan.types import Backend, Progress
 
@@ -232,7 +232,7 @@ def _result(
     fitted = fit("gp_regression", data, seed=fit_seed, **options)
     index = pd.RangeIndex(1, len(log.rows) + 1, name="evaluation")
     history = pd.DataFrame(log.rows, index)
-    row = history.loc[history["y"].idxmin()]
+    row = history.sort_values("y").iloc[0]  # failures, without an outcome, come last
     return Minimum(
         {name: float(row[name]) for name in log.names},
         float(row["y"]),

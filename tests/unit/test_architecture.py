@@ -29,7 +29,10 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("convert", "plan", "parameterization"),
     ("diagnostics",),
     ("fit",),
-    ("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),
+    (
+        *("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),
+        "surrogate",
+    ),
     ("plots",),
     ("doctor",),
     ("report",),
