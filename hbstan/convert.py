@@ -120,10 +120,14 @@ def to_tree(
     observed, constant = _data_groups(raw.variables, data)
     # The log prior of a parameter is one number, also where it is one a group.
     unlabelled = replace(labels, dims={})
+    # Likelihoods are one a group, also where the outcomes are not.
+    by_group = replace(labels, dims=_likelihood_dims(labels))
+    own = {
+        "log_prior": unlabelled,
+        **dict.fromkeys(_LOG_LIKELIHOODS.values(), by_group),
+    }
     datasets = {
-        name: _dataset(
-            variables, unlabelled if name == "log_prior" else labels, sampled=True
-        )
+        name: _dataset(variables, own.get(name, labels), sampled=True)
         for name, variables in groups.items()
         if variables
     }
@@ -151,12 +155,19 @@ def stored_data(tree: xr.DataTree) -> tuple[dict[str, Any], dict[str, list[Any]]
     """
     stan: dict[str, Any] = {}
     coords: dict[str, list[Any]] = {}
-    for group in ("constant_data", "observed_data"):
+    # The draws too: not every labelled dimension is one of the data.
+    for group in ("posterior", "constant_data", "observed_data"):
         if group in tree.children:
             dataset = tree[group].to_dataset()
-            stan |= {str(k): v.values for k, v in dataset.data_vars.items()}
+            if group != "posterior":
+                stan |= {str(k): v.values for k, v in dataset.data_vars.items()}
             coords |= {str(k): v.values.tolist() for k, v in dataset.coords.items()}
     return stan, coords
+
+
+def _likelihood_dims(labels: Labels) -> dict[str, list[str]]:
+    dims = labels.dims.get("log_lik", labels.dims.get("y"))
+    return {} if dims is None else {"y": list(dims)}
 
 
 def _check_sizes(arrays: Mapping[str, NDArray[Any]]) -> None:
