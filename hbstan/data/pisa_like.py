@@ -12,7 +12,7 @@ __all__ = ["pisa_like"]
 
 _SEED = 2018
 #: Students a country, items, and items a student is given: two blocks of three.
-_STUDENTS, _ITEMS, _BLOCKS = 30, 24, 3
+_STUDENTS, _ITEMS, _BLOCKS = 20, 24, 3
 _COUNTRIES = ("Avalon", "Brobdingnag", "Cimmeria", "Dinotopia", "Erewhon")
 _MEANS = (0.6, 0.25, 0.0, -0.25, -0.6)
 
@@ -22,7 +22,7 @@ def pisa_like() -> Example:
     truth = _truth()
     info = DatasetInfo(
         name="pisa_like",
-        title="Answers of 150 students in 5 countries to 24 items (simulated)",
+        title="Answers of 100 students in 5 countries to 24 items (simulated)",
         kind="responses",
         source=(
             "Simulated in the manner of large-scale assessments: 2PL answers, each "

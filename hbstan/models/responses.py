@@ -60,6 +60,10 @@ _THETA = Parameter("theta", "ability of each person", _ABILITY, dims=("group",))
 _MEANS = Parameter(
     "mu_country", "mean ability of each country", _ABILITY, dims=("country",)
 )
+_SCALED = (
+    Parameter("b_scaled", "b times exp(mu_a)", "log-odds", dims=("item",)),
+    Parameter("theta_scaled", "theta times exp(mu_a)", "log-odds", dims=("group",)),
+)
 _FREE = Parameter("z_country", "free coordinates of the countries' means", "tau")
 
 _ONE_SLOPE = Model(
@@ -77,6 +81,7 @@ _ONE_SLOPE = Model(
         Parameter("a", "discrimination of every item", _SLOPE),
         _MEANS,
         _THETA,
+        *_SCALED,
         _FREE,
     ),
     irt_1pl,
@@ -104,6 +109,7 @@ _MANY_SLOPES = Model(
         Parameter("a", "discrimination of each item", _SLOPE, dims=("item",)),
         _MEANS,
         _THETA,
+        *_SCALED,
         Parameter("z_a", "log discrimination, standardised", "sigma_a", dims=("item",)),
         _FREE,
     ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hbstan.plots.compare import comparison, pointwise_differences
 from hbstan.plots.data import funnel, outcomes
 from hbstan.plots.fit import forest, ranks, trace
+from hbstan.plots.items import item_curves, person_item_map
 from hbstan.plots.loo import loo_groups, loo_ladder, pareto_k
 from hbstan.plots.pit import loo_pit
 from hbstan.plots.pooling import (
@@ -45,12 +46,14 @@ __all__ = [
     "funnel",
     "heterogeneity",
     "influence",
+    "item_curves",
     "loo_groups",
     "loo_ladder",
     "loo_pit",
     "outcomes",
     "minimization",
     "pareto_k",
+    "person_item_map",
     "pointwise_differences",
     "power_scaling",
     "predictive_intervals",

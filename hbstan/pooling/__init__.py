@@ -13,6 +13,12 @@ from hbstan.pooling.closed_form import (
 )
 from hbstan.pooling.exceed import Exceedance, exceedance
 from hbstan.pooling.factors import Shrinkage, shrinkage
+from hbstan.pooling.items import (
+    ItemCurves,
+    ability_table,
+    item_curves,
+    item_table,
+)
 from hbstan.pooling.ranking import Ranks, group_ranks
 from hbstan.pooling.regression import Explained, explained
 
@@ -22,15 +28,19 @@ __all__ = [
     "Exceedance",
     "Explained",
     "Heterogeneity",
+    "ItemCurves",
     "MetaAnalysis",
     "Ranks",
     "Shrinkage",
     "conditional_posterior",
     "empirical_bayes",
+    "ability_table",
     "exceedance",
     "explained",
     "group_ranks",
     "heterogeneity",
+    "item_curves",
+    "item_table",
     "meta_analysis",
     "shrinkage",
     "shrinkage_weights",

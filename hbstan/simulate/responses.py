@@ -111,7 +111,8 @@ def log_likelihood(
     import numpy as np
 
     if "theta" not in parameters:
-        return marginal(parameters, stan).sum(axis=1)
+        integrated: NDArray[Any] = marginal(parameters, stan).sum(axis=1)
+        return integrated
     person, item = np.asarray(stan["person"]) - 1, np.asarray(stan["item"]) - 1
     b = np.asarray(parameters["b"])
     eta = np.asarray(parameters["theta"])[:, person] - b[:, item]

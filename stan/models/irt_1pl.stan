@@ -42,6 +42,7 @@
  * b[i]        difficulty of item i;  a  discrimination of every item
  * theta[j]    ability of person j
  * mu_country[c]   mean ability of country c
+ * b_scaled, theta_scaled   b and theta times a, which are sampled
  * z_country   C - 1 free coordinates of mu_country, in units of tau
  *
  * Priors used: mu_b ~ normal(0, 1.5) and sigma_b ~ half_normal(1.5), tests
@@ -51,8 +52,11 @@
  * within one.
  *
  * log_lik[j] is that of all answers of person j given theta[j], and
- * log_lik_group[j] has theta[j] integrated out. Difficulties are centered, as
- * many persons answer an item.
+ * log_lik_group[j] has theta[j] integrated out.
+ *
+ * What is sampled are abilities and difficulties on Rasch's scale. The answers
+ * know those well, and a follows from their spread; theta and b themselves all
+ * have to move when a does, which tripled the time for an effective draw.
  *
  * Sibling: irt_2pl gives each item a discrimination of its own. Prefer this one
  * when the sum of correct answers shall be all that counts, or items were
@@ -102,12 +106,14 @@ parameters {
   real<lower=0> sigma_b;
   real mu_a;
   real<lower=0> tau;
-  vector[I] b;
-  vector[J] theta;
+  vector[I] b_scaled;
+  vector[J] theta_scaled;
   vector[C - 1] z_country;
 }
 transformed parameters {
   real<lower=0> a = exp(mu_a);
+  vector[I] b = b_scaled / a;
+  vector[J] theta = theta_scaled / a;
   vector[C] mu_country = tau * deviations(C, z_country);
   // Log prior densities of the top-level parameters, for power-scaling.
   vector[4] lprior;
@@ -118,10 +124,10 @@ transformed parameters {
 }
 model {
   target += sum(lprior);
-  target += normal_lpdf(b | mu_b, sigma_b);
+  target += normal_lpdf(b_scaled | a * mu_b, a * sigma_b);
   target += std_normal_lpdf(z_country);
-  target += normal_lpdf(theta | mu_country[country], 1);
-  target += bernoulli_logit_lpmf(y[kept] | a * (theta[who] - b[what]));
+  target += normal_lpdf(theta_scaled | a * mu_country[country], a);
+  target += bernoulli_logit_lpmf(y[kept] | theta_scaled[who] - b_scaled[what]);
 }
 generated quantities {
   array[R] int<lower=0, upper=1> y_rep;

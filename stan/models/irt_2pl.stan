@@ -42,6 +42,7 @@
  * b[i], a[i]  difficulty and discrimination of item i
  * theta[j]    ability of person j
  * mu_country[c]   mean ability of country c
+ * b_scaled, theta_scaled   b and theta times exp(mu_a), which are sampled
  * z_a[i]      log discrimination, standardised (no unit)
  * z_country   C - 1 free coordinates of mu_country, in units of tau
  *
@@ -53,9 +54,12 @@
  * tau ~ half_normal(0.5), countries differ less than persons within one.
  *
  * log_lik[j] is that of all answers of person j given theta[j], and
- * log_lik_group[j] has theta[j] integrated out. Difficulties are centered, as
- * many persons answer an item; discriminations are not, as sigma_a = 0 is the
- * 1PL.
+ * log_lik_group[j] has theta[j] integrated out.
+ *
+ * What is sampled are abilities and difficulties in log-odds at the median
+ * item. The answers know those well, and mu_a follows from their spread; theta
+ * and b themselves all have to move when mu_a does. Discriminations are
+ * non-centered, as sigma_a = 0 is the 1PL.
  *
  * Sibling: irt_1pl gives all items one discrimination.
  *
@@ -106,13 +110,15 @@ parameters {
   real mu_a;
   real<lower=0> sigma_a;
   real<lower=0> tau;
-  vector[I] b;
+  vector[I] b_scaled;
   vector[I] z_a;
-  vector[J] theta;
+  vector[J] theta_scaled;
   vector[C - 1] z_country;
 }
 transformed parameters {
   vector<lower=0>[I] a = exp(mu_a + sigma_a * z_a);
+  vector[I] b = b_scaled * exp(-mu_a);
+  vector[J] theta = theta_scaled * exp(-mu_a);
   vector[C] mu_country = tau * deviations(C, z_country);
   // Log prior densities of the top-level parameters, for power-scaling.
   vector[5] lprior;
@@ -123,12 +129,16 @@ transformed parameters {
   lprior[5] = prior_lpdf(tau | prior_tau, prior_tau_args);
 }
 model {
+  real unit = exp(mu_a); // of theta_scaled, in log-odds
+  vector[I] slope = exp(sigma_a * z_a);
   target += sum(lprior);
-  target += normal_lpdf(b | mu_b, sigma_b);
+  target += normal_lpdf(b_scaled | unit * mu_b, unit * sigma_b);
   target += std_normal_lpdf(z_a);
   target += std_normal_lpdf(z_country);
-  target += normal_lpdf(theta | mu_country[country], 1);
-  target += bernoulli_logit_lpmf(y[kept] | a[what] .* (theta[who] - b[what]));
+  target += normal_lpdf(theta_scaled | unit * mu_country[country], unit);
+  target += bernoulli_logit_lpmf(y[kept] | slope[what]
+                                           .* (theta_scaled[who]
+                                               - b_scaled[what]));
 }
 generated quantities {
   array[R] int<lower=0, upper=1> y_rep;
