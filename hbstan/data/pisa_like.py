@@ -6,9 +6,8 @@ from typing import Any
 
 from hbstan.data.info import DatasetInfo
 from hbstan.data.responses import ItemResponses
-from hbstan.data.systems import Example
 
-__all__ = ["pisa_like"]
+__all__ = ["build", "info"]
 
 _SEED = 2018
 #: Students a country, items, and items a student is given: two blocks of three.
@@ -17,10 +16,10 @@ _COUNTRIES = ("Avalon", "Brobdingnag", "Cimmeria", "Dinotopia", "Erewhon")
 _MEANS = (0.6, 0.25, 0.0, -0.25, -0.6)
 
 
-def pisa_like() -> Example:
-    """Return the dataset, which is simulated when it is built."""
+def info() -> DatasetInfo:
+    """Return what is known about the dataset, the values behind it among it."""
     truth = _truth()
-    info = DatasetInfo(
+    return DatasetInfo(
         name="pisa_like",
         title="Answers of 100 students in 5 countries to 24 items (simulated)",
         kind="responses",
@@ -40,7 +39,6 @@ def pisa_like() -> Example:
         family_priors={},
         truth={name: tuple(values.tolist()) for name, values in truth.items()},
     )
-    return Example(info, _build)
 
 
 def _truth() -> dict[str, Any]:
@@ -57,7 +55,8 @@ def _truth() -> dict[str, Any]:
     return {name: values.round(2) for name, values in rounded.items()}
 
 
-def _build() -> ItemResponses:
+def build() -> ItemResponses:
+    """Simulate the answers; always the same."""
     import numpy as np
 
     truth = _truth()
