@@ -54,7 +54,7 @@ class Matches(SystemData):
     }
     named: ClassVar[tuple[str, ...]] = ("team",)
     outcome: ClassVar[str] = "count"
-    unit: ClassVar[str] = "match"
+    unit: ClassVar[str] = "game"
     _roles: ClassVar[Mapping[str, str]] = {}
 
     home: NDArray[np.int64]
@@ -235,8 +235,9 @@ def matches(
     --------
     >>> import hbstan.data
     >>> table = {"h": ["A", "B", "C"], "a": ["B", "C", "A"], "x": [2, 0, 1]}
+    >>> goals = {"home_goals": "x", "away_goals": "y"}
     >>> data = hbstan.data.matches(
-    ...     {**table, "y": [1, 0, 3]}, home="h", away="a", home_goals="x", away_goals="y"
+    ...     {**table, "y": [1, 0, 3]}, home="h", away="a", **goals
     ... )
     >>> data.labels
     ('A v B', 'B v C', 'C v A')

@@ -185,14 +185,13 @@ class SurveyCells(SystemData):
         self._check_covariates()
 
     def _check_shapes(self) -> None:
-        J, F = self.J, len(self.axes.get("factor", ()))
-        L, D = len(self.axes.get("level", ())), len(self.covariates)
+        factors = len(self.axes.get("factor", ()))
         legal: dict[str, tuple[int, ...]] = {
-            **dict.fromkeys(("n", "y", "N"), (J,)),
-            "level_of": (J, F),
-            "factor_of": (L,),
+            **dict.fromkeys(("n", "y", "N"), (self.J,)),
+            "level_of": (self.J, factors),
+            "factor_of": (len(self.axes.get("level", ())),),
             "by": (),
-            "X": (J, D),
+            "X": (self.J, len(self.covariates)),
         }
         for name, shape in legal.items():
             if getattr(self, name).shape != shape:
@@ -200,19 +199,19 @@ class SurveyCells(SystemData):
                     f"{self.name}: {name} has the shape {getattr(self, name).shape}; "
                     f"legal: {shape}."
                 )
-        if F == 0:
+        if factors == 0:
             raise DataError(f"{self.name}: there are no factors; legal: at least 1.")
 
     def _check_levels(self) -> None:
-        F = len(self.factors)
+        last = len(self.factors)
         given = self.factor_of.tolist()
-        if given != sorted(given) or set(given) != set(range(1, F + 1)):
+        if given != sorted(given) or set(given) != set(range(1, last + 1)):
             raise DataError(
-                f"{self.name}: factor_of is {given}; legal: the numbers from 1 to {F} in "
-                "order, each once or more."
+                f"{self.name}: factor_of is {given}; legal: the numbers from 1 to "
+                f"{last} in order, each once or more."
             )
-        if not 1 <= int(self.by) <= F:
-            raise DataError(f"{self.name}: by is {self.by}; legal: from 1 to {F}.")
+        if not 1 <= int(self.by) <= last:
+            raise DataError(f"{self.name}: by is {self.by}; legal: from 1 to {last}.")
         for number, name in enumerate(self.factors, 1):
             labels, cells = self.levels(name), self.cells(name)
             if len(labels) < 2:
@@ -223,16 +222,16 @@ class SurveyCells(SystemData):
                 )
             if set(cells.tolist()) != set(range(len(labels))):
                 raise DataError(
-                    f"{self.name}: column {number} of level_of holds other numbers than "
-                    f"the levels of {name!r}, or lacks some of them."
+                    f"{self.name}: column {number} of level_of holds other numbers "
+                    f"than the levels of {name!r}, or lacks some of them."
                 )
 
     def _check_counts(self) -> None:
         if ((self.y < 0) | (self.y > self.n)).any():
             bad = int(((self.y < 0) | (self.y > self.n)).argmax())
             raise DataError(
-                f"{self.name}: cell {self.labels[bad]!r} has {self.y[bad]} events among "
-                f"{self.n[bad]} respondents; legal: 0 <= events <= respondents."
+                f"{self.name}: cell {self.labels[bad]!r} has {self.y[bad]} events "
+                f"among {self.n[bad]} respondents; legal: 0 <= events <= respondents."
             )
         if (self.N < 0).any():
             bad = int((self.N < 0).argmax())
@@ -249,8 +248,8 @@ class SurveyCells(SystemData):
         empty = [x for i, x in enumerate(self.areas) if self.N[cells == i].sum() == 0]
         if empty:
             raise DataError(
-                f"{self.name}: the census counts nobody in {by} {text_of(empty)}; legal: "
-                "people in each, whose share with the event can be estimated."
+                f"{self.name}: the census counts nobody in {by} {text_of(empty)}; "
+                "legal: people in each, whose share with the event can be estimated."
             )
 
     def _check_covariates(self) -> None:

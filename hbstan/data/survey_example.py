@@ -21,11 +21,11 @@ _RESPONDENTS = 1000
 _ALPHA, _BETA, _TAU = -0.3, 0.35, (0.35, 0.5, 0.7)
 _AGES = ("18-29", "30-44", "45-64", "65+")
 _EDUCATIONS = ("school", "college", "degree")
-# Effects of a level are given, not drawn: the young and educated are in favour, and
-# they answer surveys least and most.
+# Effects of a level are given, not drawn: the young and the educated are in favour,
+# and they answer more often.
 _AGE_EFFECT = (0.6, 0.2, -0.2, -0.6)
 _EDUCATION_EFFECT = (-0.7, 0.0, 0.7)
-_ANSWERS = ((0.3, 0.5, 0.8), (0.5, 0.8, 1.3), (0.7, 1.2, 2.0), (1.0, 1.7, 2.8))
+_ANSWERS = ((1.0, 1.7, 2.8), (0.7, 1.2, 2.0), (0.5, 0.8, 1.3), (0.3, 0.5, 0.8))
 # fmt: off
 _STATES = (
     "Aldermark", "Birchland", "Carrow", "Dunmere", "Eastvale", "Fennick", "Garrow",
@@ -138,13 +138,13 @@ def _info() -> DatasetInfo:
         name="mrp_survey",
         title="A survey of 1000 people in 20 states, with a census (simulated)",
         kind="mrp",
-        source="Simulated: states, ages and educations, log-odds additive in all three.",
+        source="Simulated: log-odds additive in states, ages and educations.",
         doi=None,
         note=(
             "240 cells of 20 states, 4 ages and 3 educations; `urban` is the share of "
-            "a state's people in towns, per cent. The old and the educated answer up "
-            "to nine times as often as others, and educations differ in opinion: the "
-            "sample's raw share is too high. The truth is exact: probabilities by "
+            "a state's people in towns, per cent. The young and the educated answer "
+            "up to nine times as often as others and are more in favour: the sample's "
+            "raw share is far too high. The truth is exact: probabilities by "
             "cell, by state (p_area) and of all (p_population)."
         ),
         priors=priors,

@@ -237,10 +237,10 @@ def _check_coverage(
         for cell, row in answers.rows.items():
             if cell[f] not in known:
                 raise DataError(
-                    f"{source}: {row}, column {name!r}: {cell[f]!r} is no level of the "
-                    f"census; legal: {text_of(sorted(known), 12)}.",
-                    remedy="Spell levels alike in both tables, or add the level's cells "
-                    "to the census.",
+                    f"{source}: {row}, column {name!r}: {cell[f]!r} is no level of "
+                    f"the census; legal: {text_of(sorted(known), 12)}.",
+                    remedy="Spell levels alike in both tables, or add the level's "
+                    "cells to the census.",
                 )
     for cell, row in answers.rows.items():
         if cell not in people:
@@ -253,7 +253,7 @@ def _check_coverage(
 def _numbered(
     people: Mapping[Cell, float], names: tuple[str, ...]
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Number the levels through all factors; return their labels and the numbers."""
+    """Return labels of the levels of all factors, and the cells' numbers of them."""
     labels: list[str] = []
     factor: list[int] = []
     columns = []

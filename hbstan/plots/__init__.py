@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from hbstan.plots.compare import comparison, pointwise_differences
 from hbstan.plots.data import funnel, outcomes
+from hbstan.plots.crossed import league_table, poststratified
+from hbstan.plots.data import funnel
 from hbstan.plots.fit import forest, ranks, trace
 from hbstan.plots.items import item_curves, person_item_map
 from hbstan.plots.loo import loo_groups, loo_ladder, pareto_k
@@ -47,6 +49,7 @@ __all__ = [
     "heterogeneity",
     "influence",
     "item_curves",
+    "league_table",
     "loo_groups",
     "loo_ladder",
     "loo_pit",
@@ -55,6 +58,7 @@ __all__ = [
     "pareto_k",
     "person_item_map",
     "pointwise_differences",
+    "poststratified",
     "power_scaling",
     "predictive_intervals",
     "predictive_statistics",

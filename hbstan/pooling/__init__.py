@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hbstan.pooling.between import Heterogeneity, heterogeneity
+from hbstan.pooling.census import Poststratified, poststratify
 from hbstan.pooling.classical import MetaAnalysis, meta_analysis
 from hbstan.pooling.closed_form import (
     Conditional,
@@ -30,6 +31,7 @@ __all__ = [
     "Heterogeneity",
     "ItemCurves",
     "MetaAnalysis",
+    "Poststratified",
     "Ranks",
     "Shrinkage",
     "conditional_posterior",
@@ -42,6 +44,7 @@ __all__ = [
     "item_curves",
     "item_table",
     "meta_analysis",
+    "poststratify",
     "shrinkage",
     "shrinkage_weights",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hbstan.predictive.league import LeagueTable, league_table
 from hbstan.predictive.newdata import Prediction, predict
 from hbstan.predictive.pit import LooPit, loo_pit
 from hbstan.predictive.posterior import PredictiveCheck, posterior_predictive
@@ -10,11 +11,13 @@ from hbstan.predictive.prior import PriorPredictive, prior_predictive
 from hbstan.predictive.residual import residuals
 
 __all__ = [
+    "LeagueTable",
     "LooPit",
     "Prediction",
     "PredictiveCheck",
     "PriorPredictive",
     "accuracy",
+    "league_table",
     "loo_pit",
     "posterior_predictive",
     "predict",

@@ -86,7 +86,8 @@ def _log_likelihood(
     from scipy.stats import binom
 
     p = expit(_log_odds(parameters, stan))
-    return np.asarray(binom.logpmf(stan["y"], stan["n"], p).sum(axis=1))
+    terms = np.asarray(binom.logpmf(stan["y"], stan["n"], p))
+    return np.asarray(terms.sum(axis=1))
 
 
 #: Crossed group effects on the log-odds of cells.
