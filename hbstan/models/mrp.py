@@ -60,6 +60,7 @@ MRP_LOGIT = Model(
             "scale",
             ("factor",),
         ),
+        Parameter("centre", "alpha with the average respondent's effects", "log-odds"),
         Parameter("z", "standardised effect of each level", "tau", dims=("level",)),
         Parameter("effect", "effect of each level", "log-odds", dims=("level",)),
         Parameter("theta", "log-odds of each cell", "log-odds", dims=("group",)),
