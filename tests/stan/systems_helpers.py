@@ -1,0 +1,33 @@
+"""Programs of systems at chosen points, with data from a dataset and a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import stanli
+from programs import build
+
+from hbstan.backends.stan_data import plain_data
+from hbstan.data import Dataset
+from hbstan.plan import plan
+
+__all__ = ["at", "prepared"]
+
+
+def prepared(
+    name: str, data: Dataset, *, predictive: bool = False, **options: Any
+) -> tuple[stanli.Model, dict[str, Any]]:
+    """Return a catalogue program with its data, and the data.
+
+    ``options`` are ``priors`` and ``holdout``, as for a fit.
+    """
+    given = {"priors": None, "holdout": None, **options}
+    stan = plan(name, data, given["priors"], given["holdout"], predictive).stan
+    return build(name, plain_data(name, stan)), stan
+
+
+def at(model: stanli.Model, point: Any) -> tuple[float, np.ndarray]:
+    """Return log density and gradient at an unconstrained point."""
+    value, slope = model.log_prob_grad(np.asarray(point, dtype=float))
+    return float(value), np.asarray(slope)
