@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from hbstan.priors.families import (
     FAMILIES,
+    LKJ,
     SUPPORTS,
     Beta,
     Exponential,
@@ -32,6 +33,7 @@ from hbstan.priors.text import (
 
 __all__ = [
     "FAMILIES",
+    "LKJ",
     "SUPPORTS",
     "Beta",
     "Exponential",

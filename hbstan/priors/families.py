@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAMILIES",
+    "LKJ",
     "SUPPORTS",
     "Beta",
     "Exponential",
@@ -35,6 +36,7 @@ SUPPORTS = {
     "scale": "the positive half-line",
     "probability": "the interval (0, 1)",
     "concentration": "the positive half-line",
+    "correlation": "correlation matrices; of two effects the interval (-1, 1)",
 }
 
 
@@ -254,6 +256,64 @@ class Pareto(Prior):
         return stats.pareto(self.shape, scale=self.minimum)
 
 
+@dataclass(frozen=True)
+class LKJ(Prior):
+    """LKJ prior for a correlation matrix: ``p(Omega)`` is ``det(Omega)^(eta - 1)``.
+
+    ``eta = 1`` is uniform over correlation matrices, a larger one favours weak
+    correlations. What SciPy's distribution describes, and :meth:`draw` draws where no
+    dimension is given, is the correlation of two effects: ``(rho + 1) / 2`` has the
+    distribution ``beta(eta, eta)`` (Lewandowski, Kurowicka and Joe 2009,
+    doi:10.1016/j.jmva.2009.04.008).
+    """
+
+    code: ClassVar[int] = 10
+    role: ClassVar[str] = "correlation"
+    _positive: ClassVar[tuple[str, ...]] = ("eta",)
+    eta: float
+
+    def _scipy(self, stats: Any) -> Any:
+        return stats.beta(self.eta, self.eta, -1.0, 2.0)
+
+    def draw(
+        self, rng: np.random.Generator, size: int, dimension: int | None = None
+    ) -> NDArray[np.float64]:
+        """Draw correlations, or correlation matrices of a given dimension.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The source of randomness.
+        size : int
+            How many.
+        dimension : int, optional
+            The number of effects, 0 or more.
+
+        Returns
+        -------
+        ndarray of shape (size,) or (size, dimension, dimension)
+            Matrices by the vine method of the source: partial correlations, given
+            those before, are beta distributed on (-1, 1).
+        """
+        if dimension is None:
+            return super().draw(rng, size)
+        import numpy as np
+
+        factor = np.zeros((size, dimension, dimension))
+        # What is left of a row's unit length.
+        left = np.ones((size, dimension))
+        for k in range(dimension):
+            factor[:, k, k] = np.sqrt(left[:, k])
+            shape = self.eta + 0.5 * (dimension - 2 - k)
+            count = dimension - 1 - k
+            if count:
+                partial = 2.0 * rng.beta(shape, shape, (size, count)) - 1.0
+                factor[:, k + 1 :, k] = partial * np.sqrt(left[:, k + 1 :])
+                left[:, k + 1 :] *= 1.0 - partial**2
+        matrix: NDArray[np.float64] = factor @ factor.transpose(0, 2, 1)
+        return matrix
+
+
 class _FoldedT:
     """The absolute value of a Student-t variable, with SciPy's method names."""
 
@@ -301,5 +361,6 @@ FAMILIES: Mapping[str, type[Prior]] = {
         Beta,
         Gamma,
         Pareto,
+        LKJ,
     )
 }

@@ -26,6 +26,7 @@ EXAMPLES = (
     pr.Beta(2.0, 5.0),
     pr.Gamma(1.5, 0.5),
     pr.Pareto(1.0, 1.5),
+    pr.LKJ(2.5),
 )
 #: Support of each example, and two points inside.
 SUPPORT = {
@@ -38,6 +39,7 @@ SUPPORT = {
     "Beta": (0.0, 1.0),
     "Gamma": (0.0, math.inf),
     "Pareto": (1.0, math.inf),
+    "LKJ": (-1.0, 1.0),
 }
 LEGAL = "a finite number"
 POSITIVE = "a finite number greater than 0"
@@ -87,6 +89,9 @@ def closed_form(prior: pr.Prior, x: float) -> float:
             return (
                 math.log(shape) + shape * math.log(minimum) - (shape + 1) * math.log(x)
             )
+        case pr.LKJ(eta):
+            front = log_gamma(eta + 0.5) - log_gamma(eta) - 0.5 * math.log(math.pi)
+            return front + (eta - 1) * math.log1p(-x * x)
     raise AssertionError(prior)
 
 
@@ -188,24 +193,30 @@ def stan_branches() -> dict[int, str]:
     return {int(code): expression for code, expression in found}
 
 
+def spelled(name: str) -> str:
+    """A family's name in Stan's spelling."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
 def test_codes_and_arguments_are_those_of_the_stan_table() -> None:
     table = stan_table()
     ours = {
-        re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): (
+        spelled(name): (
             family.code,
             len(dataclasses.fields(family)),
         )
         for name, family in pr.FAMILIES.items()
     }
-    assert len(table) == 9
+    assert len(table) == 10
     assert table == ours
 
 
 def test_codes_are_those_of_the_stan_function() -> None:
     branches = stan_branches()
-    assert set(branches) == {family.code for family in pr.FAMILIES.values()}
-    for name, family in pr.FAMILIES.items():
-        base = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower().removeprefix("half_")
+    numbers = {k: v for k, v in pr.FAMILIES.items() if v.role != "correlation"}
+    assert set(branches) == {family.code for family in numbers.values()}
+    for name, family in numbers.items():
+        base = spelled(name).removeprefix("half_")
         assert f"{base}_lpdf(x |" in branches[family.code]
         assert name.startswith("Half") == branches[family.code].startswith("log2()")
 
@@ -221,9 +232,42 @@ def test_stan_data_pads_to_three_arguments() -> None:
     assert pr.stan_data({}) == {}
 
 
+def test_correlation_matrices_by_the_vine_method() -> None:
+    """Each correlation is beta distributed, and the volume is that of the source."""
+    rng = np.random.default_rng(5)
+    for dimension, eta in ((2, 0.7), (3, 2.0), (4, 1.0)):
+        drawn = pr.LKJ(eta).draw(rng, 4000, dimension)
+        assert drawn.shape == (4000, dimension, dimension)
+        assert np.allclose(np.einsum("sii->si", drawn), 1.0)
+        assert np.allclose(drawn, drawn.transpose(0, 2, 1))
+        assert np.linalg.eigvalsh(drawn).min() > -1e-12
+        # The margin of one element: Lewandowski et al. (2009), section 3.2.
+        shape = eta + dimension / 2 - 1
+        law = stats.beta(shape, shape, -1, 2)
+        for i in range(dimension):
+            for k in range(i):
+                assert stats.kstest(drawn[:, i, k], law.cdf).pvalue > 1e-3
+    # Weights det^(2 - 1) turn uniform matrices into those of eta = 2.
+    uniform = pr.LKJ(1).draw(rng, 20000, 3)
+    weight = np.linalg.det(uniform)
+    squared = (uniform[:, 0, 1] * uniform[:, 1, 2] * uniform[:, 0, 2]) ** 2
+    expected = np.average(squared, weights=weight)
+    other = pr.LKJ(2).draw(rng, 20000, 3)
+    product = (other[:, 0, 1] * other[:, 1, 2] * other[:, 0, 2]) ** 2
+    assert product.mean() == pytest.approx(expected, abs=5 * product.std() / 100)
+
+
+def test_matrices_of_no_effect_and_of_one() -> None:
+    rng = np.random.default_rng(1)
+    assert pr.LKJ(2).draw(rng, 3, 0).shape == (3, 0, 0)
+    assert (pr.LKJ(2).draw(rng, 3, 1) == 1.0).all()
+
+
 @pytest.mark.parametrize(
     ("text", "prior"),
     [
+        ("LKJ(2)", pr.LKJ(2)),
+        ("lkj(0.5)", pr.LKJ(0.5)),
         ("HalfCauchy(1)", pr.HalfCauchy(1)),
         (" half_cauchy( 1 ) ", pr.HalfCauchy(1)),
         ("normal(0, 2.5)", pr.Normal(0, 2.5)),
