@@ -1,0 +1,228 @@
+"""Rows in groups with covariates: what linear and logistic regressions take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hbstan.data.regression_checks import (
+    Separation,
+    check_design,
+    condition_number,
+    separation,
+    standard_scale,
+)
+from hbstan.data.regression_columns import contrast_of
+from hbstan.data.system import SystemData
+from hbstan.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["LinearRows", "LogisticRows", "RegressionRows"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RegressionRows(SystemData):
+    """Rows with an outcome, covariates and a group; which effects vary by group.
+
+    Attributes
+    ----------
+    y : ndarray of shape (N,)
+        Outcomes.
+    X : ndarray of float64, shape (N, K)
+        Covariates in their own units; ``axes["covariate"]`` has their labels.
+    g : ndarray of int64, shape (N,)
+        The group of each row, from 1.
+    varying : ndarray of int64, shape (V,)
+        Effects that vary by group: 0 for the intercept, k for covariate k.
+        ``axes["effect"]`` has their labels.
+    """
+
+    arrays: ClassVar[Mapping[str, str]] = {
+        "y": "float64",
+        "X": "float64",
+        "g": "int64",
+        "varying": "int64",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "y": ("row",),
+        "y_rep": ("row",),
+        "X": ("row", "covariate"),
+        "g": ("row",),
+        "varying": ("effect",),
+        "center": ("covariate",),
+        "scale": ("covariate",),
+        # Here one number, elsewhere one a group.
+        "sigma": (),
+    }
+    named: ClassVar[tuple[str, ...]] = ("covariate", "effect")
+    _roles: ClassVar[Mapping[str, str]] = {"outcome": "y"}
+
+    y: NDArray[Any]
+    X: NDArray[np.float64]
+    g: NDArray[np.int64]
+    varying: NDArray[np.int64]
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The covariates' labels."""
+        return tuple(self.axes.get("covariate", ()))
+
+    @property
+    def center(self) -> NDArray[np.float64]:
+        """Each covariate's mean."""
+        return standard_scale(self.X)[0]
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """Each covariate's standard deviation, or the distance of its two values."""
+        return standard_scale(self.X)[1]
+
+    @property
+    def condition(self) -> float:
+        """The condition number of the standardised covariates."""
+        return condition_number(self.X)
+
+    def derived(self) -> dict[str, Any]:
+        """Return the sizes, and the covariates' centre and scale."""
+        center, scale = standard_scale(self.X)
+        rows, count = self.X.shape
+        return {
+            "N": rows,
+            "K": count,
+            "V": len(self.varying),
+            "center": center,
+            "scale": scale,
+        }
+
+    def rows(self) -> NDArray[np.int64]:
+        """Return the group of each row, from 0."""
+        return self.g - 1
+
+    def raw(self) -> NDArray[np.float64]:
+        """Return each group's mean outcome."""
+        import numpy as np
+
+        sums = np.bincount(self.rows(), weights=self.y, minlength=self.J)
+        return sums / np.bincount(self.rows(), minlength=self.J)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a new DataFrame: outcome, covariates and group, one line a row."""
+        import numpy as np
+        import pandas as pd
+
+        data: dict[str, Any] = {self.columns["outcome"]: self.y.copy()}
+        for k, label in enumerate(self.covariates):
+            contrast = contrast_of(label)
+            if contrast is None:
+                data[label] = self.X[:, k].copy()
+                continue
+            reference = np.full(len(self.y), contrast.reference, dtype=object)
+            cells = data.setdefault(contrast.column, reference)
+            cells[self.X[:, k] == 1] = contrast.level
+        if len(self.varying):
+            labels = np.array(self.labels, dtype=object)
+            data[self.columns["group"]] = labels[self.rows()]
+        return pd.DataFrame(data)
+
+    def overview(self) -> list[tuple[str, Any]]:
+        """Return the sizes, what varies, and how the covariates depend."""
+        import numpy as np
+
+        sizes = np.bincount(self.rows(), minlength=self.J)
+        effects = ", ".join(self.axes.get("effect", ())) or "none"
+        return [
+            ("rows", len(self.y)),
+            ("groups", self.J),
+            ("rows in a group", f"{sizes.min()} to {sizes.max()}"),
+            ("covariates", ", ".join(self.covariates) or "none"),
+            ("effects that vary by group", effects),
+            ("condition number", self.condition),
+        ]
+
+    @classmethod
+    def empty(cls, name: str) -> Any:
+        """Return the array of that name where it has no elements."""
+        return [[]] if name == "X" else []
+
+    def _validate(self) -> None:
+        import numpy as np
+
+        rows = len(self.y)
+        if self.X.size == 0:  # no covariates: the number of rows is lost on the way
+            self._set("X", np.frombuffer(b"", dtype="float64").reshape(rows, 0))
+        count = len(self.covariates)
+        if self.X.shape != (rows, count) or self.g.shape != (rows,):
+            raise DataError(
+                f"{self.name}: X has the shape {self.X.shape} and g {self.g.shape}; "
+                f"legal: ({rows}, {count}) and ({rows},), a row an outcome."
+            )
+        if sorted(set(self.g.tolist())) != list(range(1, self.J + 1)):
+            raise DataError(
+                f"{self.name}: g names the groups {sorted(set(self.g.tolist()))}; "
+                f"legal: each of 1 to {self.J}, and no other."
+            )
+        varying = self.varying.tolist()
+        legal = len(set(varying)) == len(varying) and all(
+            0 <= k <= count for k in varying
+        )
+        if not legal or (varying and varying[0] != 0):
+            raise DataError(
+                f"{self.name}: varying is {varying}; legal: nothing, or 0 (the "
+                f"intercept) and after it different covariates, 1 to {count}."
+            )
+        check_design(self.name, self.X, self.covariates)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LinearRows(RegressionRows):
+    """Rows with a real outcome; build with :func:`hbstan.data.regression`."""
+
+    kind: ClassVar[str] = "linear_regression"
+    outcome: ClassVar[str] = "real"
+
+    y: NDArray[np.float64]
+
+    def _summary(self) -> str:
+        low, high = float(self.y.min()), float(self.y.max())
+        return f"{len(self.y)} rows, outcomes {low:.4g} to {high:.4g}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LogisticRows(RegressionRows):
+    """Rows with an outcome of 0 or 1; build with :func:`hbstan.data.logistic`."""
+
+    kind: ClassVar[str] = "logistic_regression"
+    outcome: ClassVar[str] = "binary"
+    arrays: ClassVar[Mapping[str, str]] = {**RegressionRows.arrays, "y": "int64"}
+
+    y: NDArray[np.int64]
+
+    @cached_property
+    def separation(self) -> Separation:
+        """Whether the covariates separate the outcomes, and what that means."""
+        return separation(self.X, self.y, self.covariates)
+
+    def overview(self) -> list[tuple[str, Any]]:
+        """Return the sizes, what varies, how covariates depend or separate."""
+        means = self.raw()
+        alike = int(((means == 0) | (means == 1)).sum())
+        return [
+            *super().overview(),
+            ("outcomes of 1", int(self.y.sum())),
+            ("groups with one outcome only", alike),
+            ("separation", self.separation.kind),
+        ]
+
+    def _validate(self) -> None:
+        super()._validate()
+        if not set(self.y.tolist()) <= {0, 1}:
+            raise DataError(f"{self.name}: y has values other than 0 and 1.")
+
+    def _summary(self) -> str:
+        return f"{len(self.y)} rows, {int(self.y.sum())} outcomes of 1"
