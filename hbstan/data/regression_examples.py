@@ -91,7 +91,7 @@ def _patients() -> dict[str, Any]:
 
     rng = np.random.RandomState(_SEED)
     effects = rng.normal(0.0, 0.6, size=_CLINICS)
-    sizes = np.arange(8, 8 + 3 * _CLINICS, 3)
+    sizes = np.arange(6, 6 + 2 * _CLINICS, 2)
     clinic = np.repeat(np.arange(_CLINICS), sizes)
     age = rng.normal(55.0, 12.0, size=len(clinic))
     dosage = rng.normal(100.0, 30.0, size=len(clinic))
@@ -154,8 +154,8 @@ def _dosage_info() -> DatasetInfo:
         ),
         doi=None,
         note=(
-            "Age in years, Normal(55, 12), and dosage in mg, Normal(100, 30), of 8 "
-            "to 41 patients in a clinic. The source has no clinics."
+            "Age in years, Normal(55, 12), and dosage in mg, Normal(100, 30), of 6 "
+            "to 28 patients in a clinic. The source has no clinics."
         ),
         priors=priors,
         default_model="logistic_regression",

@@ -123,7 +123,7 @@ def _derived(unit: str, mean: str) -> tuple[Parameter, ...]:
             "coef",
             "intercept where covariates are zero and varying slopes of each group",
             own,
-            dims=("group", "effect"),
+            dims=("effect", "group"),
         ),
         Parameter(
             "sd_effect", "standard deviation of coef between groups", own, dims=_EFFECT
@@ -133,7 +133,7 @@ def _derived(unit: str, mean: str) -> tuple[Parameter, ...]:
             "u",
             "each group's distance from the population, on the standard scale",
             unit,
-            dims=("group", "effect"),
+            dims=("effect", "group"),
         ),
         Parameter(
             "z", "standardised effects of each group", "tau", dims=("effect", "group")

@@ -32,16 +32,16 @@ def group_effects(
 
     Returns
     -------
-    ndarray of shape (..., groups, V)
+    ndarray of shape (..., V, groups)
         ``u_j = diag(tau) L z_j`` with ``L L' = omega``, so that
         ``cov(u_j) = diag(tau) omega diag(tau)``.
     """
     import numpy as np
 
     if tau.shape[-1] == 0:
-        return np.zeros((*z.shape[:-2], z.shape[-1], 0))
+        return np.zeros(z.shape)
     factor = tau[..., :, None] * np.linalg.cholesky(omega)
-    effects: NDArray[Any] = np.swapaxes(factor @ z, -1, -2)
+    effects: NDArray[Any] = factor @ z
     return effects
 
 
@@ -53,7 +53,7 @@ def linear_predictor(
     Parameters
     ----------
     parameters : mapping
-        ``intercept`` of shape (draws,), ``slope`` (draws, K), ``u`` (draws, J, V).
+        ``intercept`` of shape (draws,), ``slope`` (draws, K), ``u`` (draws, V, J).
     stan : mapping
         The data: X, center, scale, g, varying.
 
@@ -74,7 +74,7 @@ def linear_predictor(
     if x.shape[1]:
         eta = eta + np.asarray(parameters["slope"]) @ x.T
     for v, k in enumerate(np.asarray(stan["varying"], dtype=int)):
-        own = np.asarray(parameters["u"])[:, group, v]
+        own = np.asarray(parameters["u"])[:, v, group]
         eta = eta + (own if k == 0 else own * x[:, k - 1])
     result: NDArray[Any] = eta
     return result
@@ -107,7 +107,8 @@ def _predictor_of_one(
 
     names = ("intercept", "slope", "u")
     one = {name: np.asarray(parameters[name])[None, ...] for name in names}
-    return linear_predictor(one, stan)[0]
+    eta: NDArray[Any] = linear_predictor(one, stan)[0]
+    return eta
 
 
 def _linear_outcomes(
@@ -125,7 +126,8 @@ def _linear_log_likelihood(
 
     sigma = np.asarray(parameters["sigma"], dtype=float)[:, None]
     eta = linear_predictor(parameters, stan)
-    total: NDArray[Any] = stats.norm.logpdf(stan["y"], eta, sigma).sum(axis=1)
+    each = np.asarray(stats.norm.logpdf(stan["y"], eta, sigma))
+    total: NDArray[Any] = each.sum(axis=1)
     return total
 
 

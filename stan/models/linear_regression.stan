@@ -2,9 +2,9 @@
  * vary by group and are correlated, non-centered form.
  *
  * Model, row i = 1 ... N of group j = g[i]; x: covariates centred and scaled
- *   y[i] ~ normal(intercept + x[i] * slope + w[i] * u[j], sigma)
+ *   y[i] ~ normal(intercept + x[i] * slope + w[i] * u[, j], sigma)
  *                                                      if holdout[j] is 0
- *   u[j] = diag(tau) * L * z[, j],   z[v, j] ~ normal(0, 1)
+ *   u[, j] = diag(tau) * L * z[, j],   z[v, j] ~ normal(0, 1)
  *   intercept ~ prior_intercept,   slope[k] ~ prior_slope,
  *   tau[v] ~ prior_tau,   L * L' ~ prior_Omega,   sigma ~ prior_sigma
  * where w[i] holds 1 for the intercept and those elements of x[i] whose slopes
@@ -31,12 +31,13 @@
  * intercept   mean outcome where every covariate is at its centre
  * slope[k]    change of the mean outcome over one scale of covariate k
  * tau[v]      standard deviation between groups of varying effect v
- * Omega       correlation matrix of the varying effects, L its Cholesky factor
+ * Omega       correlation matrix of the varying effects, L its Cholesky factor;
+ *             empty where fewer than two effects vary
  * sigma       standard deviation of rows around their group's line
  * z[v, j]     standardised effects of group j (no unit)
  *
  * Derived: alpha and beta[k], intercept at zero and slopes by unit, on the
- * covariates' own scale; coef[j, v] group j's own, sd_effect[v] their standard
+ * covariates' own scale; coef[v, j] group j's own, sd_effect[v] their standard
  * deviation between groups; theta[j] the group's mean outcome at the centre.
  *
  * Priors by default, s being the standard deviation of y: intercept normal
@@ -84,6 +85,7 @@ data {
 }
 transformed data {
   int<lower=0> M = predictive * J; // groups with predictions
+  int<lower=0, upper=V> C = V > 1 ? V : 0; // effects with correlations
   int<lower=0> P = K + 2; // rotated rows in a group
   matrix[N, K + 1] D = with_constant(standardised(X, center, scale));
   array[V] int<lower=1> own; // columns of D that vary
@@ -104,12 +106,12 @@ parameters {
   real intercept;
   vector[K] slope;
   vector<lower=0>[V] tau;
-  cholesky_factor_corr[V] L;
+  cholesky_factor_corr[C] L;
   real<lower=0> sigma;
   matrix[V, J] z;
 }
 transformed parameters {
-  matrix[J, V] u = (diag_pre_multiply(tau, L) * z)';
+  matrix[V, J] u = effect_factor(tau, L) * z;
   // Log prior densities of the top-level parameters, for power-scaling.
   vector[5] lprior;
   lprior[1] = prior_lpdf(intercept | prior_intercept, prior_intercept_args);
@@ -136,33 +138,33 @@ generated quantities {
   real alpha;
   vector[K] beta;
   vector[J] theta = rep_vector(intercept, J);
-  matrix[J, V] coef;
+  matrix[V, J] coef;
   vector<lower=0>[V] sd_effect;
-  matrix[V, V] Omega = multiply_lower_tri_self_transpose(L);
-  vector<lower=-1, upper=1>[(V * (V - 1)) %/% 2] rho = correlations(L);
+  matrix[C, C] Omega = multiply_lower_tri_self_transpose(L);
+  vector<lower=-1, upper=1>[(C * (C - 1)) %/% 2] rho = correlations(L);
   array[predictive * N] real y_rep;
   vector[M] log_lik;
   vector[M] log_lik_group;
   {
     vector[K + 1] b = own_scale(intercept, slope, center, scale);
     matrix[V, V] A = to_own_scale(varying, center, scale);
-    matrix[V, V] S = A * diag_pre_multiply(tau, L);
+    matrix[V, V] S = A * effect_factor(tau, L);
     alpha = b[1];
     beta = b[2 : (K + 1)];
-    coef = u * A' + rep_matrix(b[own]', J);
+    coef = A * u + rep_matrix(b[own], J);
     for (v in 1 : V) {
       sd_effect[v] = sqrt(dot_self(S[v]));
     }
   }
   if (V > 0) {
-    theta += u[ : , 1];
+    theta += u[1]';
   }
   if (predictive) {
     vector[K + 1] b = append_row(intercept, slope);
     // Distances from the population's line and from the group's own.
     vector[J * P] r = R[ : , P] - R[ : , 1 : (K + 1)] * b;
     vector[J * P] e = r - group_effects(W, u, h);
-    matrix[J * P, V] F = W * diag_pre_multiply(tau, L);
+    matrix[J * P, V] F = W * effect_factor(tau, L);
     for (j in 1 : J) {
       int from = P * (j - 1) + 1;
       int to = P * j;

@@ -2,9 +2,9 @@
  * vary by group and are correlated, non-centered form.
  *
  * Model, row i = 1 ... N of group j = g[i]; x: covariates centred and scaled
- *   y[i] ~ bernoulli(inv_logit(intercept + x[i] * slope + w[i] * u[j]))
+ *   y[i] ~ bernoulli(inv_logit(intercept + x[i] * slope + w[i] * u[, j]))
  *                                                      if holdout[j] is 0
- *   u[j] = diag(tau) * L * z[, j],   z[v, j] ~ normal(0, 1)
+ *   u[, j] = diag(tau) * L * z[, j],   z[v, j] ~ normal(0, 1)
  *   intercept ~ prior_intercept,   slope[k] ~ prior_slope,
  *   tau[v] ~ prior_tau,   L * L' ~ prior_Omega
  * where w[i] holds 1 for the intercept and those elements of x[i] whose slopes
@@ -31,11 +31,12 @@
  * intercept   log-odds where every covariate is at its centre
  * slope[k]    change of the log-odds over one scale of covariate k
  * tau[v]      standard deviation between groups of varying effect v
- * Omega       correlation matrix of the varying effects, L its Cholesky factor
+ * Omega       correlation matrix of the varying effects, L its Cholesky factor;
+ *             empty where fewer than two effects vary
  * z[v, j]     standardised effects of group j (no unit)
  *
  * Derived: alpha and beta[k], intercept at zero and slopes by unit, on the
- * covariates' own scale; coef[j, v] group j's own, sd_effect[v] their standard
+ * covariates' own scale; coef[v, j] group j's own, sd_effect[v] their standard
  * deviation between groups; theta[j] and p[j] the group's log-odds and
  * probability at the centre.
  *
@@ -88,6 +89,7 @@ transformed data {
   int<lower=0, upper=J> M = predictive * J; // groups with predictions
   // Groups whose effects are integrated out.
   int<lower=0, upper=J> M_group = V > 1 ? 0 : M;
+  int<lower=0, upper=V> C = V > 1 ? V : 0; // effects with correlations
   matrix[N, K + 1] D = with_constant(standardised(X, center, scale));
   array[V] int<lower=1> own; // columns of D that vary
   for (v in 1 : V) {
@@ -96,6 +98,7 @@ transformed data {
   matrix[N, V] W = D[ : , own];
   array[N] int<lower=1, upper=N> by_group = sort_indices_asc(g);
   array[J] int<lower=0, upper=N> n = group_sizes(g, J);
+  vector<lower=-1, upper=1>[N] sign = 2 * to_vector(y) - 1;
   array[N - sum(holdout[g])] int seen = observed_groups(holdout[g]);
   array[size(seen)] int y_seen = y[seen];
   array[size(seen)] int g_seen = g[seen];
@@ -106,11 +109,11 @@ parameters {
   real intercept;
   vector[K] slope;
   vector<lower=0>[V] tau;
-  cholesky_factor_corr[V] L;
+  cholesky_factor_corr[C] L;
   matrix[V, J] z;
 }
 transformed parameters {
-  matrix[J, V] u = (diag_pre_multiply(tau, L) * z)';
+  matrix[V, J] u = effect_factor(tau, L) * z;
   // Log prior densities of the top-level parameters, for power-scaling.
   vector[4] lprior;
   lprior[1] = prior_lpdf(intercept | prior_intercept, prior_intercept_args);
@@ -135,42 +138,38 @@ generated quantities {
   vector[K] beta;
   vector[J] theta = rep_vector(intercept, J);
   vector<lower=0, upper=1>[J] p;
-  matrix[J, V] coef;
+  matrix[V, J] coef;
   vector<lower=0>[V] sd_effect;
-  matrix[V, V] Omega = multiply_lower_tri_self_transpose(L);
-  vector<lower=-1, upper=1>[(V * (V - 1)) %/% 2] rho = correlations(L);
+  matrix[C, C] Omega = multiply_lower_tri_self_transpose(L);
+  vector<lower=-1, upper=1>[(C * (C - 1)) %/% 2] rho = correlations(L);
   array[predictive * N] int y_rep;
   vector[M] log_lik;
   vector[M_group] log_lik_group;
   {
     vector[K + 1] b = own_scale(intercept, slope, center, scale);
     matrix[V, V] A = to_own_scale(varying, center, scale);
-    matrix[V, V] S = A * diag_pre_multiply(tau, L);
+    matrix[V, V] S = A * effect_factor(tau, L);
     alpha = b[1];
     beta = b[2 : (K + 1)];
-    coef = u * A' + rep_matrix(b[own]', J);
+    coef = A * u + rep_matrix(b[own], J);
     for (v in 1 : V) {
       sd_effect[v] = sqrt(dot_self(S[v]));
     }
   }
   if (V > 0) {
-    theta += u[ : , 1];
+    theta += u[1]';
   }
   p = inv_logit(theta);
   if (predictive) {
     vector[N] eta = D * append_row(intercept, slope);
     vector[N] own_eta = eta + group_effects(W, u, g);
-    int last = 0;
-    for (j in 1 : J) {
-      array[n[j]] int i = by_group[(last + 1) : (last + n[j])];
-      log_lik[j] = bernoulli_logit_lpmf(y[i] | own_eta[i]);
-      if (V == 0) {
-        log_lik_group[j] = log_lik[j];
-      } else if (V == 1) {
-        vector[n[j]] o = to_vector(y[i]);
-        log_lik_group[j] = rows_logit_normal_lpdf(o | eta[i], tau[1]);
-      }
-      last += n[j];
+    vector[N] likelihood = log_inv_logit(sign .* own_eta);
+    log_lik = group_sums(likelihood[by_group], n);
+    if (V == 0) {
+      log_lik_group = log_lik;
+    } else if (V == 1) {
+      vector[N] o = to_vector(y[by_group]);
+      log_lik_group = rows_logit_normal(o, eta[by_group], n, tau[1]);
     }
     y_rep = bernoulli_logit_rng(own_eta);
   }
