@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hbstan.data.info import DatasetInfo
-from hbstan.data.regression import logistic, regression
-from hbstan.data.systems import Example, Kind
+from hbstan.data.regressions import logistic, regression
 from hbstan.priors import LKJ, Exponential, HalfNormal, Normal
 
 if TYPE_CHECKING:
@@ -18,7 +17,14 @@ if TYPE_CHECKING:
 
     from hbstan.data.regression_rows import LinearRows, LogisticRows
 
-__all__ = ["LINEAR", "LOGISTIC", "REGIONS", "monthly_series"]
+__all__ = [
+    "REGIONS",
+    "climate_info",
+    "climate_monthly",
+    "dosage",
+    "dosage_info",
+    "monthly_series",
+]
 
 #: Regions of the climate example and the years of their series.
 REGIONS = {
@@ -33,7 +39,7 @@ REGIONS = {
 }
 _TREND, _TREND_SD, _NOISE = 0.20, 0.05, 0.8
 _CHAPTER = "chapter 21, Bayesian Modeling in Practice"
-_CLINICS = 12
+_CLINICS, _CLINIC_SD = 12, 0.6
 _SEED = 42
 
 
@@ -73,7 +79,8 @@ def monthly_series(
     return table, tuple(map(float, trends))
 
 
-def _climate() -> LinearRows:
+def climate_monthly() -> LinearRows:
+    """Return the monthly series of 8 regions."""
     import numpy as np
 
     table, _ = monthly_series(np.random.RandomState(_SEED))
@@ -90,7 +97,7 @@ def _patients() -> dict[str, Any]:
     import numpy as np
 
     rng = np.random.RandomState(_SEED)
-    effects = rng.normal(0.0, 0.6, size=_CLINICS)
+    effects = rng.normal(0.0, _CLINIC_SD, size=_CLINICS)
     sizes = np.arange(6, 6 + 2 * _CLINICS, 2)
     clinic = np.repeat(np.arange(_CLINICS), sizes)
     age = rng.normal(55.0, 12.0, size=len(clinic))
@@ -101,13 +108,15 @@ def _patients() -> dict[str, Any]:
     return {"clinic": names, "age": age, "dosage": dosage, "improved": outcome}
 
 
-def _dosage() -> LogisticRows:
+def dosage() -> LogisticRows:
+    """Return the patients of 12 clinics."""
     return logistic(
         _patients(), outcome="improved", covariates=["age", "dosage"], group="clinic"
     )
 
 
-def _climate_info() -> DatasetInfo:
+def climate_info() -> DatasetInfo:
+    """Return what is known about the monthly series."""
     priors = {
         "intercept": Normal(0.0, 1.0),
         "slope": Normal(0.0, 1.0),
@@ -137,7 +146,8 @@ def _climate_info() -> DatasetInfo:
     )
 
 
-def _dosage_info() -> DatasetInfo:
+def dosage_info() -> DatasetInfo:
+    """Return what is known about the patients."""
     priors = {
         "intercept": Normal(0.0, 2.0),
         "slope": Normal(0.0, 2.0),
@@ -160,17 +170,5 @@ def _dosage_info() -> DatasetInfo:
         priors=priors,
         default_model="logistic_regression",
         family_priors={"logistic_regression": priors},
-        truth={"alpha": -3.0, "beta": (0.04, 0.015), "tau": 0.6},
+        truth={"alpha": -3.0, "beta": (0.04, 0.015), "tau": _CLINIC_SD},
     )
-
-
-def _kinds() -> tuple[Kind, Kind]:
-    from hbstan.data.regression_rows import LinearRows, LogisticRows
-
-    return (
-        Kind(LinearRows, regression, (Example(_climate_info(), _climate),)),
-        Kind(LogisticRows, logistic, (Example(_dosage_info(), _dosage),)),
-    )
-
-
-LINEAR, LOGISTIC = _kinds()
