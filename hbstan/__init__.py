@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         simulate,
         toolchain,
     )
+    from hbstan.assess import Assessment, assess
     from hbstan.compare import Comparison, average, compare
     from hbstan.compile import compile
     from hbstan.diagnostics import Thresholds, diagnose
@@ -44,6 +45,13 @@ if TYPE_CHECKING:
         group_ranks,
         heterogeneity,
         poststratify,
+    from hbstan.pitfalls import pitfalls
+    from hbstan.pooling import (
+        PoolingLab,
+        exceedance,
+        group_ranks,
+        heterogeneity,
+        pooling_lab,
         shrinkage,
     )
     from hbstan.predictive import (
@@ -92,6 +100,7 @@ _MODULES = (
     "toolchain",
 )
 _NAMES = {
+    "Assessment": "assess",
     "Beta": "priors",
     "Change": "refit",
     "Check": "results",
@@ -110,6 +119,7 @@ _NAMES = {
     "Normal": "priors",
     "Outcome": "results",
     "Pareto": "priors",
+    "PoolingLab": "pooling",
     "PredictiveCheck": "predictive",
     "PriorPredictive": "predictive",
     "SBCResult": "sbc",
@@ -117,6 +127,7 @@ _NAMES = {
     "Thresholds": "diagnostics",
     "Workflow": "workflow",
     "accuracy": "predictive",
+    "assess": "assess",
     "average": "compare",
     "compare": "compare",
     "compile": "compile",
@@ -133,6 +144,8 @@ _NAMES = {
     "loo": "loo",
     "loo_pit": "predictive",
     "minimize": "surrogate",
+    "pitfalls": "pitfalls",
+    "pooling_lab": "pooling",
     "posterior_predictive": "predictive",
     "posterior_sbc": "sbc",
     "poststratify": "pooling",
@@ -149,6 +162,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "Assessment",
     "Beta",
     "Change",
     "Check",
@@ -167,6 +181,7 @@ __all__ = [
     "Normal",
     "Outcome",
     "Pareto",
+    "PoolingLab",
     "PredictiveCheck",
     "PriorPredictive",
     "SBCResult",
@@ -174,6 +189,7 @@ __all__ = [
     "Thresholds",
     "Workflow",
     "accuracy",
+    "assess",
     "average",
     "backends",
     "compare",
@@ -196,8 +212,10 @@ __all__ = [
     "loo_pit",
     "minimize",
     "models",
+    "pitfalls",
     "plots",
     "pooling",
+    "pooling_lab",
     "posterior_predictive",
     "posterior_sbc",
     "poststratify",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hbstan.cli.assessing import assess
 from hbstan.cli.calibrating import sbc
 from hbstan.cli.codes import ENGINE_FAILED
 from hbstan.cli.criticising import check, compare
@@ -97,7 +98,7 @@ def _hbstan(
 
 
 _COMMANDS = (
-    *(doctor, models, datasets, compile),
+    *(doctor, models, datasets, compile, assess),
     *(fit, check, compare, sbc, workflow),
 )
 for _command in _COMMANDS:

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from hbstan.plots.assess import assessment
 from hbstan.plots.compare import comparison, pointwise_differences
 from hbstan.plots.data import funnel, outcomes
 from hbstan.plots.crossed import league_table, poststratified
 from hbstan.plots.data import funnel
 from hbstan.plots.fit import forest, ranks, trace
 from hbstan.plots.items import item_curves, person_item_map
+from hbstan.plots.laboratory import pooling_lab
 from hbstan.plots.loo import loo_groups, loo_ladder, pareto_k
 from hbstan.plots.pit import loo_pit
 from hbstan.plots.pooling import (
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SBC_FIGURES",
+    "assessment",
     "comparison",
     "exceedance",
     "forest",
@@ -59,6 +62,7 @@ __all__ = [
     "person_item_map",
     "pointwise_differences",
     "poststratified",
+    "pooling_lab",
     "power_scaling",
     "predictive_intervals",
     "predictive_statistics",

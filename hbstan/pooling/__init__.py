@@ -26,17 +26,29 @@ from hbstan.pooling.regression import Explained, explained
 __all__ = [
     "Conditional",
     "EmpiricalBayes",
+from hbstan.pooling.evidence import Evidence, evidence
+from hbstan.pooling.exceed import Exceedance, exceedance
+from hbstan.pooling.factors import Shrinkage, shrinkage
+from hbstan.pooling.laboratory import PoolingLab, pooling_lab
+from hbstan.pooling.ranking import Ranks, group_ranks
+from hbstan.pooling.risk import Risk, risk
+
+__all__ = [
+    "Evidence",
     "Exceedance",
     "Explained",
     "Heterogeneity",
     "ItemCurves",
     "MetaAnalysis",
     "Poststratified",
+    "PoolingLab",
     "Ranks",
+    "Risk",
     "Shrinkage",
     "conditional_posterior",
     "empirical_bayes",
     "ability_table",
+    "evidence",
     "exceedance",
     "explained",
     "group_ranks",
@@ -45,6 +57,8 @@ __all__ = [
     "item_table",
     "meta_analysis",
     "poststratify",
+    "pooling_lab",
+    "risk",
     "shrinkage",
     "shrinkage_weights",
 ]

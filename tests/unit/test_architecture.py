@@ -33,6 +33,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
         *("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),
         "surrogate",
     ),
+    ("assess", "pitfalls", "reported"),
     ("plots",),
     ("doctor",),
     ("report",),
