@@ -27,7 +27,7 @@ _ADVICE = (
 #: Monte Carlo errors say how well the mean was computed, not how uncertain it is.
 _NOT_SPREAD = re.compile(r"mcse|monte carlo", re.IGNORECASE)
 _SPREAD = re.compile(
-    r"(^|[_\s.])(sd|std|stdev|std[_ ]?dev|se|std[_ ]?err(or)?|stderr|"
+    r"(^|[_\s.])(sd|std|stdev|std[_. ]*dev|se|std[_. ]*err(or)?|stderr|"
     r"standard[_ ](error|deviation))$",
     re.IGNORECASE,
 )

@@ -9,6 +9,7 @@ from hbstan.plots.style import ACCENT, BASE, FAINT, GRID, MUTED, label_text
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
     from hbstan.assess import Assessment
@@ -55,8 +56,8 @@ def assessment(result: Assessment) -> Figure:
     _groups(left, table)
     left.set_xlabel(f"expected root mean squared error ({_UNITS[result.scale]})")
     _overall(right, result.spread)
-    right.set_xlabel(f"standard deviation between groups, tau ({_UNITS[result.scale]})")
-    right.set_ylabel("the same, over all groups")
+    right.set_xlabel("tau, the standard deviation between groups")
+    right.set_ylabel(f"the same over all groups ({_UNITS[result.scale]})")
     figure.suptitle(
         f"{label_text(result.data_name)}: a hierarchical model is {result.verdict}",
         x=0.01,
@@ -85,6 +86,7 @@ def _groups(axes: Axes, table: pd.DataFrame) -> None:
             label=name,
         )
     axes.set_xscale("log")
+    _numbered(axes.xaxis)
     axes.set_yticks(rows, [label_text(g) for g in table.index])
     axes.set_ylim(-0.8, len(table) - 0.2)
     for row, gain in zip(rows, table["gain"], strict=True):
@@ -112,5 +114,15 @@ def _overall(axes: Axes, spread: pd.DataFrame) -> None:
             label=name,
         )
     axes.set_yscale("log")
+    _numbered(axes.yaxis)
     axes.set_title("Overall, over the interval of tau", loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _numbered(axis: Axis) -> None:
+    """Put numbers on a logarithmic axis that may span less than a decade."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
+    axis.set_minor_formatter(NullFormatter())
