@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hbstan.data import Dataset
     from hbstan.fit import Fit
+    from hbstan.results import Checks
 
 __all__ = ["MODELS", "STRATEGIES", "PoolingLab", "pooling_lab"]
 
@@ -81,6 +82,11 @@ class PoolingLab:
     def known(self) -> bool:
         """Whether the truth is known."""
         return "truth" in self.estimates
+
+    @property
+    def diagnostics(self) -> dict[str, Checks]:
+        """Whether each fit's draws can be trusted, by strategy; empty without fits."""
+        return {strategy: fit.diagnose() for strategy, fit in self.fits.items()}
 
     def of(self, strategy: str) -> pd.DataFrame:
         """Return the estimates of one strategy, indexed by group."""
@@ -148,6 +154,7 @@ class PoolingLab:
             "kind": self.kind,
             "method": self.method,
             "models": dict(self.models),
+            "diagnostics": {k: c.record() for k, c in self.diagnostics.items()},
             "ci_prob": json_number(self.ci_prob),
             "size_name": self.size_name,
             "estimates": records(self.estimates),
@@ -157,6 +164,9 @@ class PoolingLab:
     def __repr__(self) -> str:
         groups = len(self.of("none"))
         head = f"<PoolingLab of {self.data_name}: {groups} groups, {self.method}"
+        refused = [k for k, c in self.diagnostics.items() if not c.passed]
+        if refused:
+            head += f"; do not use the draws of {', '.join(refused)}"
         if not self.known:
             return f"{head}>"
         mse = zip(STRATEGIES, self.scores()["mse"], strict=True)
@@ -177,7 +187,8 @@ def pooling_lab(
 
     ``"empirical"`` takes closed forms, see :func:`hbstan.pooling.empirical.empirical`;
     ``"bayes"`` fits a model of the catalogue for each strategy and takes posterior
-    means and equal-tailed intervals.
+    means and equal-tailed intervals. Whether its draws can be trusted is in
+    :attr:`PoolingLab.diagnostics`.
 
     Parameters
     ----------
