@@ -303,15 +303,14 @@ def _sentences(
     low, middle, high = ends
     unit = {"estimate": "in the unit of y"}.get(found.scale, f"on the {found.scale}")
     size = seen["size"]
-    sizes = f"{size.min():,.0f} to {size.max():,.0f} {found.size_name}"
-    if found.kind == "normal" or found.size_name == "precision":
-        sizes = f"standard errors of {seen['se'].min():.3g} to {seen['se'].max():.3g}"
+    sizes = f"{_span(size, ',.0f')} {found.size_name}"
+    if found.size_name == "precision":
+        sizes = f"standard errors of {_span(seen['se'], '.3g')}"
     said = [
         f"{len(seen)} groups with {sizes}.",
         f"Groups differ with a standard deviation tau of {found.tau:.3g} "
         f"({low['tau']:.3g} to {high['tau']:.3g}), {unit}.",
-        f"Expected shrinkage is {seen['shrinkage'].min():.0%} to "
-        f"{seen['shrinkage'].max():.0%}, by group.",
+        f"Expected shrinkage is {_span(seen['shrinkage'], '.0%')}, by group.",
         f"The mean squared error of partial pooling is expected to be "
         f"{_change(middle)} than that of each group alone (a change of "
         f"{_percent(-low['gain'])} to {_percent(-high['gain'])} as tau goes through "
@@ -340,6 +339,11 @@ def _sentences(
     if absent:
         said.append(f"{absent} without data have an estimate only from the population.")
     return said
+
+
+def _span(values: pd.Series[Any], form: str) -> str:
+    ends = dict.fromkeys(format(v, form) for v in (values.min(), values.max()))
+    return " to ".join(ends)
 
 
 def _change(row: dict[str, float], name: str = "gain") -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from markdown import percent, table
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 import hbstan as hb
 from hbstan.plots.style import ACCENT, BASE, MUTED, THIRD
@@ -120,6 +121,9 @@ def _figure(rows: list[dict[str, Any]]) -> Figure:
         axes.plot(SIZES, means, marker="o", color=color, label=strategy)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("impressions of the category")
     axes.set_ylabel("root mean squared error of its rate")
     axes.legend(frameon=False)

@@ -115,6 +115,7 @@ def _overall(axes: Axes, spread: pd.DataFrame) -> None:
         )
     axes.set_yscale("log")
     _numbered(axes.yaxis)
+    axes.locator_params(axis="x", nbins=4)
     axes.set_title("Overall, over the interval of tau", loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
 

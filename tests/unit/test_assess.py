@@ -60,6 +60,7 @@ def test_two_groups_cannot_tell_tau() -> None:
     found = assess(ab_test())
     assert found.simpler == "no pooling"
     assert any("too few to learn tau" in s for s in found.sentences)
+    assert found.sentences[0] == "2 groups with 500,000 trials."
     assert (found.groups["se"] < 0.0005).all()
 
 
