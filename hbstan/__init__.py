@@ -37,21 +37,17 @@ if TYPE_CHECKING:
     from hbstan.errors import HbstanError
     from hbstan.fit import Fit, fit
     from hbstan.loo import LooResult, kfold, loo
+    from hbstan.pitfalls import pitfalls
     from hbstan.pooling import (
+        PoolingLab,
+        empirical_bayes,
         exceedance,
         explained,
         group_ranks,
         heterogeneity,
-        group_ranks,
-        heterogeneity,
-        poststratify,
-    from hbstan.pitfalls import pitfalls
-    from hbstan.pooling import (
-        PoolingLab,
-        exceedance,
-        group_ranks,
-        heterogeneity,
+        meta_regression,
         pooling_lab,
+        poststratify,
         shrinkage,
     )
     from hbstan.predictive import (
@@ -62,8 +58,10 @@ if TYPE_CHECKING:
         loo_pit,
         posterior_predictive,
         predict,
+        predict_rows,
         prior_predictive,
         residuals,
+        volatility_path,
     )
     from hbstan.priors import (
         Beta,
@@ -132,6 +130,7 @@ _NAMES = {
     "compare": "compare",
     "compile": "compile",
     "diagnose": "diagnostics",
+    "empirical_bayes": "pooling",
     "exceedance": "pooling",
     "explained": "pooling",
     "fit": "fit",
@@ -143,6 +142,7 @@ _NAMES = {
     "league_table": "predictive",
     "loo": "loo",
     "loo_pit": "predictive",
+    "meta_regression": "pooling",
     "minimize": "surrogate",
     "pitfalls": "pitfalls",
     "pooling_lab": "pooling",
@@ -151,6 +151,7 @@ _NAMES = {
     "poststratify": "pooling",
     "power_scaling": "sensitivity",
     "predict": "predictive",
+    "predict_rows": "predictive",
     "predict_surface": "surrogate",
     "prior_predictive": "predictive",
     "refit": "refit",
@@ -158,6 +159,7 @@ _NAMES = {
     "sbc": "sbc",
     "shrinkage": "pooling",
     "swap_priors": "sensitivity",
+    "volatility_path": "predictive",
     "workflow": "workflow",
 }
 
@@ -198,6 +200,7 @@ __all__ = [
     "datasets",
     "diagnose",
     "diagnostics",
+    "empirical_bayes",
     "errors",
     "exceedance",
     "explained",
@@ -210,6 +213,7 @@ __all__ = [
     "league_table",
     "loo",
     "loo_pit",
+    "meta_regression",
     "minimize",
     "models",
     "pitfalls",
@@ -221,6 +225,7 @@ __all__ = [
     "poststratify",
     "power_scaling",
     "predict",
+    "predict_rows",
     "predict_surface",
     "prior_predictive",
     "priors",
@@ -231,6 +236,7 @@ __all__ = [
     "simulate",
     "swap_priors",
     "toolchain",
+    "volatility_path",
     "workflow",
 ]
 

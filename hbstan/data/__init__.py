@@ -17,19 +17,49 @@ is a missing label; labels keep leading zeros and lose surrounding white space.
 
 from __future__ import annotations
 
+from hbstan.data.answers import responses, wide_responses
 from hbstan.data.dataset import Dataset, GroupedBinomial, GroupEstimates
+from hbstan.data.goals import Matches, matches
+from hbstan.data.group_covariates import BinomialCovariates, binomial_covariates
 from hbstan.data.load import group_estimates, grouped_binomial, load
 from hbstan.data.normal_groups import NormalGroups, normal_groups
+from hbstan.data.regression_rows import LinearRows, LogisticRows
+from hbstan.data.regressions import logistic, regression
+from hbstan.data.responses import ItemResponses
+from hbstan.data.return_series import Returns, returns
 from hbstan.data.stanjson import from_stan_json
+from hbstan.data.study_estimates import Studies, studies
+from hbstan.data.surfaces import Surface, surface
+from hbstan.data.survey import SurveyCells
+from hbstan.data.survey_reader import mrp
 
 __all__ = [
+    "BinomialCovariates",
     "Dataset",
     "GroupEstimates",
     "GroupedBinomial",
+    "ItemResponses",
+    "LinearRows",
+    "LogisticRows",
+    "Matches",
     "NormalGroups",
+    "Returns",
+    "Studies",
+    "Surface",
+    "SurveyCells",
+    "binomial_covariates",
     "from_stan_json",
     "group_estimates",
     "grouped_binomial",
     "load",
+    "logistic",
+    "matches",
+    "mrp",
     "normal_groups",
+    "regression",
+    "responses",
+    "returns",
+    "studies",
+    "surface",
+    "wide_responses",
 ]

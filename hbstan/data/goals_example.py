@@ -7,7 +7,7 @@ from typing import Any
 
 from hbstan.data.goals import Matches, matches
 from hbstan.data.info import DatasetInfo
-from hbstan.data.systems import Example
+from hbstan.data.kind import Example
 from hbstan.priors import HalfNormal, Normal
 
 __all__ = ["league_example"]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hbstan.data.info import DatasetInfo
-from hbstan.data.kind import Example
 from hbstan.data.normal_groups import NormalGroups, normal_groups
 from hbstan.priors import HalfCauchy, HalfNormal, Normal
 

@@ -9,7 +9,7 @@ from hbstan.data.info import DatasetInfo
 from hbstan.data.return_series import Returns
 
 if TYPE_CHECKING:
-    from hbstan.data.systems import Example
+    from hbstan.data.kind import Example
 
 __all__ = ["examples"]
 
@@ -26,7 +26,7 @@ def examples() -> tuple[Example, ...]:
 
 
 def _example(name: str, times: int, seed: int, words: str) -> Example:
-    from hbstan.data.systems import Example
+    from hbstan.data.kind import Example
 
     y, h = _simulate(times, seed)
     info = DatasetInfo(

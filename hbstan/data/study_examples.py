@@ -9,14 +9,14 @@ from hbstan.data.info import DatasetInfo
 from hbstan.data.study_estimates import Studies
 
 if TYPE_CHECKING:
-    from hbstan.data.systems import Example
+    from hbstan.data.kind import Example
 
 __all__ = ["examples"]
 
 
 def examples() -> tuple[Example, ...]:
     """Return the bundled datasets of studies."""
-    from hbstan.data.systems import Example
+    from hbstan.data.kind import Example
 
     extra = ("vaccinated_cases", "vaccinated", "control_cases", "control")
     columns = zip(*((a, a + b, c, c + d) for _, a, b, c, d, _ in _TRIALS), strict=True)

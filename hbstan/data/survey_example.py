@@ -6,9 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hbstan.data.info import DatasetInfo
+from hbstan.data.kind import Example
 from hbstan.data.survey import SurveyCells
 from hbstan.data.survey_reader import mrp
-from hbstan.data.systems import Example
 from hbstan.priors import HalfNormal, Normal
 
 if TYPE_CHECKING:

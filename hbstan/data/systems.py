@@ -17,10 +17,25 @@ __all__ = ["examples", "kinds", "read_kind", "restore"]
 
 def kinds() -> Mapping[str, Kind]:
     """Return the kinds of data by name."""
-    from hbstan.data import normal_groups_examples
+    found = (*_of_groups(), *_of_rows(), *_of_sequences())
+    return {kind.data.kind: kind for kind in found}
+
+
+def _of_groups() -> tuple[Kind, ...]:
+    """Return the kinds with one outcome, or one summary, a group."""
+    from hbstan.data import (
+        covariates_examples,
+        group_covariates,
+        normal_groups_examples,
+        study_estimates,
+        study_examples,
+        survey,
+        survey_example,
+        survey_reader,
+    )
     from hbstan.data.normal_groups import NormalGroups, normal_groups
 
-    found: tuple[Kind, ...] = (
+    return (
         Kind(
             NormalGroups,
             normal_groups,
@@ -30,8 +45,64 @@ def kinds() -> Mapping[str, Kind]:
                 Example(*normal_groups_examples.small_groups()),
             ),
         ),
+        Kind(
+            group_covariates.BinomialCovariates,
+            group_covariates.binomial_covariates,
+            (Example(*covariates_examples.hospitals()),),
+        ),
+        Kind(
+            study_estimates.Studies, study_estimates.studies, study_examples.examples()
+        ),
+        Kind(survey.SurveyCells, survey_reader.mrp, (survey_example.survey_example(),)),
     )
-    return {kind.data.kind: kind for kind in found}
+
+
+def _of_rows() -> tuple[Kind, ...]:
+    """Return the kinds with several outcomes a group."""
+    from hbstan.data import (
+        answers,
+        pisa_like,
+        regression_examples,
+        regression_rows,
+        regressions,
+    )
+    from hbstan.data.responses import ItemResponses
+
+    months = Example(
+        regression_examples.climate_info(), regression_examples.climate_monthly
+    )
+    patients = Example(regression_examples.dosage_info(), regression_examples.dosage)
+    return (
+        Kind(regression_rows.LinearRows, regressions.regression, (months,)),
+        Kind(regression_rows.LogisticRows, regressions.logistic, (patients,)),
+        Kind(
+            ItemResponses,
+            answers.responses,
+            (Example(pisa_like.info(), pisa_like.build),),
+        ),
+    )
+
+
+def _of_sequences() -> tuple[Kind, ...]:
+    """Return the kinds whose units are points in time, matches or places."""
+    from hbstan.data import (
+        goals,
+        goals_example,
+        return_examples,
+        return_series,
+        surface_examples,
+        surfaces,
+    )
+
+    return (
+        Kind(return_series.Returns, return_series.returns, return_examples.examples()),
+        Kind(goals.Matches, goals.matches, (goals_example.league_example(),)),
+        Kind(
+            surfaces.Surface,
+            surfaces.surface,
+            (Example(*surface_examples.forrester()),),
+        ),
+    )
 
 
 def examples() -> Mapping[str, Example]:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from hbstan.plots.assess import assessment
 from hbstan.plots.compare import comparison, pointwise_differences
-from hbstan.plots.data import funnel, outcomes
 from hbstan.plots.crossed import league_table, poststratified
-from hbstan.plots.data import funnel
+from hbstan.plots.data import funnel, outcomes
 from hbstan.plots.fit import forest, ranks, trace
 from hbstan.plots.items import item_curves, person_item_map
 from hbstan.plots.laboratory import pooling_lab
 from hbstan.plots.loo import loo_groups, loo_ladder, pareto_k
+from hbstan.plots.meta import meta_forest
 from hbstan.plots.pit import loo_pit
 from hbstan.plots.pooling import (
     exceedance,
@@ -36,6 +36,7 @@ from hbstan.plots.sbc_posterior import sbc_contraction, sbc_recovery
 from hbstan.plots.sbc_trouble import sbc_failures
 from hbstan.plots.sensitivity import influence, power_scaling, prior_swaps
 from hbstan.plots.surfaces import minimization, surrogate
+from hbstan.plots.volatility import volatility
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,13 +57,14 @@ __all__ = [
     "loo_groups",
     "loo_ladder",
     "loo_pit",
-    "outcomes",
+    "meta_forest",
     "minimization",
+    "outcomes",
     "pareto_k",
     "person_item_map",
     "pointwise_differences",
-    "poststratified",
     "pooling_lab",
+    "poststratified",
     "power_scaling",
     "predictive_intervals",
     "predictive_statistics",
@@ -80,6 +82,7 @@ __all__ = [
     "shrinkage",
     "surrogate",
     "trace",
+    "volatility",
 ]
 
 #: All figures of a calibration, by name: each takes the result alone.

@@ -12,42 +12,34 @@ from hbstan.pooling.closed_form import (
     empirical_bayes,
     shrinkage_weights,
 )
+from hbstan.pooling.evidence import Evidence, evidence
 from hbstan.pooling.exceed import Exceedance, exceedance
 from hbstan.pooling.factors import Shrinkage, shrinkage
-from hbstan.pooling.items import (
-    ItemCurves,
-    ability_table,
-    item_curves,
-    item_table,
-)
+from hbstan.pooling.items import ItemCurves, ability_table, item_curves, item_table
+from hbstan.pooling.laboratory import PoolingLab, pooling_lab
+from hbstan.pooling.meta import MetaRegression, meta_regression
 from hbstan.pooling.ranking import Ranks, group_ranks
 from hbstan.pooling.regression import Explained, explained
+from hbstan.pooling.risk import Risk, risk
 
 __all__ = [
     "Conditional",
     "EmpiricalBayes",
-from hbstan.pooling.evidence import Evidence, evidence
-from hbstan.pooling.exceed import Exceedance, exceedance
-from hbstan.pooling.factors import Shrinkage, shrinkage
-from hbstan.pooling.laboratory import PoolingLab, pooling_lab
-from hbstan.pooling.ranking import Ranks, group_ranks
-from hbstan.pooling.risk import Risk, risk
-
-__all__ = [
     "Evidence",
     "Exceedance",
     "Explained",
     "Heterogeneity",
     "ItemCurves",
     "MetaAnalysis",
-    "Poststratified",
+    "MetaRegression",
     "PoolingLab",
+    "Poststratified",
     "Ranks",
     "Risk",
     "Shrinkage",
+    "ability_table",
     "conditional_posterior",
     "empirical_bayes",
-    "ability_table",
     "evidence",
     "exceedance",
     "explained",
@@ -56,8 +48,9 @@ __all__ = [
     "item_curves",
     "item_table",
     "meta_analysis",
-    "poststratify",
+    "meta_regression",
     "pooling_lab",
+    "poststratify",
     "risk",
     "shrinkage",
     "shrinkage_weights",

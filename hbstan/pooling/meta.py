@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hbstan.fit import Fit
     from hbstan.priors import Prior
 
-__all__ = ["MetaRegression", "meta_analysis"]
+__all__ = ["MetaRegression", "meta_regression"]
 
 MODEL = "meta_regression"
 #: New studies for each draw: they make the interval's Monte Carlo error that of the
@@ -128,7 +128,7 @@ class MetaRegression:
         )
 
 
-def meta_analysis(
+def meta_regression(
     data: Dataset | str | Path,
     *,
     priors: Mapping[str, Prior | str] | None = None,
@@ -175,8 +175,8 @@ def meta_analysis(
     Examples
     --------
     >>> import hbstan as hb
-    >>> from hbstan.pooling.meta import meta_analysis
-    >>> bcg = meta_analysis("bcg", seed=1, backend="stanli")
+    >>> from hbstan.pooling.meta import meta_regression
+    >>> bcg = meta_regression("bcg", seed=1, backend="stanli")
     >>> round(bcg.table.loc["beta[latitude]", "reml"], 4)
     -0.0291
     """

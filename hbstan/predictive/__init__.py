@@ -9,6 +9,8 @@ from hbstan.predictive.posterior import PredictiveCheck, posterior_predictive
 from hbstan.predictive.prediction_error import accuracy
 from hbstan.predictive.prior import PriorPredictive, prior_predictive
 from hbstan.predictive.residual import residuals
+from hbstan.predictive.rows import RowPrediction, predict_rows
+from hbstan.predictive.volatility import VolatilityPath, volatility_path
 
 __all__ = [
     "LeagueTable",
@@ -16,11 +18,15 @@ __all__ = [
     "Prediction",
     "PredictiveCheck",
     "PriorPredictive",
+    "RowPrediction",
+    "VolatilityPath",
     "accuracy",
     "league_table",
     "loo_pit",
     "posterior_predictive",
     "predict",
+    "predict_rows",
     "prior_predictive",
     "residuals",
+    "volatility_path",
 ]
