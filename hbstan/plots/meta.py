@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hbstan.plots.style import ACCENT, BASE, GRID, MUTED, THIRD, label_text
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -37,7 +38,7 @@ def meta_forest(result: MetaRegression) -> Figure:
     Parameters
     ----------
     result : MetaRegression
-        What :func:`hbstan.pooling.meta.meta_analysis` returns.
+        What :func:`hbstan.pooling.meta.meta_regression` returns.
 
     Returns
     -------
@@ -54,6 +55,29 @@ def meta_forest(result: MetaRegression) -> Figure:
     height = 2.0 + 0.36 * (len(table) + len(_SUMMARIES))
     figure = Figure(figsize=(8.0, height), layout="constrained")
     axes = figure.subplots()
+    _studies(axes, table, predicted=bool(result.at))
+    _summaries(axes, result, len(table))
+    axes.axhline(len(table) - 0.4, color=GRID, linewidth=1)
+    labels = [label_text(label) for label in table.index]
+    names = [*labels, *(row[0] for row in _SUMMARIES)]
+    places = [*rows, *(len(table) + 0.2 + np.arange(len(_SUMMARIES)))]
+    axes.set_yticks(places, names)
+    axes.set_ylim(len(names) + 0.2, -0.7)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(f"effect (unit of y), {result.ci_prob:.0%} intervals{_at(result)}")
+    axes.set_title(f"{label_text(result.name)}: meta-analysis", loc="left")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def _studies(axes: Axes, table: pd.DataFrame, *, predicted: bool) -> None:
+    """Draw each study's estimate, its posterior, and where covariates predict it."""
+    import numpy as np
+
+    rows = np.arange(len(table))
     axes.hlines(rows - 0.13, table["y_lower"], table["y_upper"], color=MUTED)
     share = (table["sigma"].min() / table["sigma"]) ** 2
     axes.scatter(
@@ -76,7 +100,7 @@ def meta_forest(result: MetaRegression) -> Figure:
     axes.scatter(
         table["mean"], rows + 0.17, s=26, color=BASE, zorder=4, label="posterior"
     )
-    if result.at:
+    if predicted:
         axes.scatter(
             table["expected"],
             rows + 0.17,
@@ -86,21 +110,6 @@ def meta_forest(result: MetaRegression) -> Figure:
             zorder=5,
             label="predicted by covariates",
         )
-    _summaries(axes, result, len(table))
-    axes.axhline(len(table) - 0.4, color=GRID, linewidth=1)
-    labels = [label_text(label) for label in table.index]
-    names = [*labels, *(row[0] for row in _SUMMARIES)]
-    places = [*rows, *(len(table) + 0.2 + np.arange(len(_SUMMARIES)))]
-    axes.set_yticks(places, names)
-    axes.set_ylim(len(names) + 0.2, -0.7)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(f"effect (unit of y), {result.ci_prob:.0%} intervals{_at(result)}")
-    axes.set_title(f"{label_text(result.name)}: meta-analysis", loc="left")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    return figure
 
 
 def _summaries(axes: Axes, result: MetaRegression, studies: int) -> None:
