@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catalogue import GROUPED, SYSTEMS
+from catalogue import example as bundled
 
 import hbstan.priors as pr
 from hbstan import data, datasets, models
@@ -48,12 +50,25 @@ def declared(program: str, block: str) -> set[str]:
     start = re.search(rf"(?m)^{block} \{{", text)
     assert start is not None, block
     body = text[start.end() : text.index("\n}", start.end())]
-    kind = r"(?:array\[.*?\]\s*)?(?:int|real|vector)(?:<.*?>)?(?:\[[^\]]*\])?"
+    types = "int|real|vector|row_vector|matrix|corr_matrix|cholesky_factor_corr"
+    kind = rf"(?:array\[.*?\]\s*)?(?:{types})(?:<.*?>)?(?:\[[^\]]*\])?"
     return set(re.findall(rf"(?m)^  {kind}\s+(\w+)", body))
 
 
 def test_the_catalogue() -> None:
-    assert set(models.names()) == {*LOGIT, *SCHOOLS, *ALTERNATIVES, "beta_binomial"}
+    assert set(GROUPED) == {
+        *(*LOGIT, "logit_adaptive"),
+        *(*SCHOOLS, "eight_schools_adaptive", "eight_schools_marginal"),
+        *("beta_binomial", "beta_binomial_marginal"),
+        *ALTERNATIVES,
+    }
+    forms = ("marginal", "centered", "noncentered", "adaptive", "sum_to_zero")
+    assert set(SYSTEMS) == {
+        *(f"normal_groups_{form}" for form in forms),
+        *("logit_covariates", "meta_regression", "mrp_logit"),
+        *("linear_regression", "logistic_regression", "irt_1pl", "irt_2pl"),
+        *("sv_noncentered", "sv_centered", "football_poisson", "gp_regression"),
+    }
     for name in models.names():
         assert models.get(name).name == name
 
@@ -93,7 +108,8 @@ def test_a_model_describes_its_program(name: str) -> None:
     known = {p.name for p in model.parameters}
     assert top <= parameters
     assert parameters <= known
-    hidden = {"lprior", "y_rep", "log_lik", "log_lik_group"}
+    outcomes = getattr(bundled(name), "outcomes", ("y",))
+    hidden = {"lprior", "log_lik", "log_lik_group", *(f"{y}_rep" for y in outcomes)}
     assert everything - hidden == known
     assert model.estimate in known
 
@@ -102,9 +118,10 @@ def test_a_model_describes_its_program(name: str) -> None:
 def test_the_data_are_those_that_the_program_declares(name: str) -> None:
     model = models.get(name)
     wanted = declared(model.program.source(), "data")
-    stan = example(model).to_stan()
+    stan = (example(model) if name in GROUPED else bundled(name)).to_stan()
     priors = {p.name: pr.Normal(0, 1) for p in model.top_level}
     given = {*stan, "holdout", "predictive", *pr.stan_data(priors)}
+    given |= {"w_centered"} if model.weighted else set()
     assert given == wanted
 
 
@@ -117,7 +134,7 @@ def test_a_record_is_plain_json(name: str) -> None:
     assert len(record["parameters"]) == len(model.parameters)
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", GROUPED)
 def test_labelled_dimensions(name: str) -> None:
     model = models.get(name)
     assert model.dims["theta"] == ["group"]
@@ -125,7 +142,7 @@ def test_labelled_dimensions(name: str) -> None:
     assert {p.name for p in model.parameters if p.dims} == set(model.dims)
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", GROUPED)
 def test_pooling_says_where_groups_come_from(name: str) -> None:
     model = models.get(name)
     assert model.pooling == ALTERNATIVES.get(name, "partial")
@@ -321,7 +338,9 @@ def test_text_that_is_no_prior() -> None:
 def test_the_programs_accept_every_fitting_family(name: str) -> None:
     text = models.get(name).program.source()
     for parameter in models.get(name).top_level:
-        found = re.search(rf"int<lower=(\d), upper=(\d)> prior_{parameter.name};", text)
+        found = re.search(
+            rf"int<lower=(\d+), upper=(\d+)> prior_{parameter.name};", text
+        )
         assert found is not None
         low, high = map(int, found.groups())
         codes = {f.code for f in pr.FAMILIES.values() if f.role == parameter.role}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catalogue import GROUPED
 from predictive_fits import CHAINS, names, tree_fit
 from scipy import stats
 from scipy.special import expit
@@ -154,7 +155,7 @@ def test_spreads_are_those_of_their_populations() -> None:
     assert family.spread(nearly)[0] == pytest.approx(spread["logit"])
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", GROUPED)
 def test_every_model_has_a_population_or_is_refused(name: str) -> None:
     model = models.get(name)
     assert (model.family in populations.FAMILIES) == (model.pooling == "partial")

@@ -22,6 +22,7 @@ from hbstan import models
 from hbstan.errors import StoreError
 from hbstan.report.page import mathematics, render, write_report
 from hbstan.report.page.cells import columns_of, duration, figure
+from hbstan.report.page.latex import LATEX
 
 EVIL = "<script>alert(1)</script>"
 #: Breaks out of an attribute, if anything does.
@@ -529,7 +530,17 @@ def faults_of(lines: tuple[str, ...]) -> list[str]:
 def unmentioned(name: str, lines: tuple[str, ...]) -> list[str]:
     """The model's top-level parameters that its mathematics gives no prior."""
     written = "".join(lines)
-    tex = {"mu_low": r"\mu_{\text{low}}", "gap": r"\text{gap}"}
+    tex = {
+        "mu_low": r"\mu_{\text{low}}",
+        "b": "b",
+        "beta_std": r"\beta_{\text{std}}",
+        "phi_star": r"\phi_{\star}",
+        "sigma_eta": r"\sigma_{\eta}",
+        "sd_attack": r"\text{sd}_{\text{attack}}",
+        "sd_defence": r"\text{sd}_{\text{defence}}",
+    }
+    plain = ("gap", "intercept", "slope", "advantage")
+    tex |= {word: rf"\text{{{word}}}" for word in plain}
     symbols = [
         (p.name, tex.get(p.name, f"\\{p.name}"))
         for p in models.get(name).parameters
@@ -539,12 +550,12 @@ def unmentioned(name: str, lines: tuple[str, ...]) -> list[str]:
 
 
 def test_every_catalogue_model_has_its_mathematics() -> None:
-    assert set(mathematics.LATEX) == set(models.names())
+    assert set(LATEX) == set(models.names())
 
 
-@pytest.mark.parametrize("name", sorted(mathematics.LATEX))
+@pytest.mark.parametrize("name", sorted(LATEX))
 def test_mathematics(name: str) -> None:
-    lines = mathematics.LATEX[name]
+    lines = LATEX[name]
     assert 3 <= len(lines) <= 6
     assert faults_of(lines) == []
     assert unmentioned(name, lines) == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catalogue import GROUPED
 from scipy import integrate, stats
 from scipy.special import expit
 
@@ -56,7 +57,7 @@ def expectation(prior: pr.Prior, f: Any, low: float, high: float) -> float:
     return float(integrate.quad(lambda x: f(x) * math.exp(density(x)), low, high)[0])
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", GROUPED)
 def test_every_model_is_simulated(name: str) -> None:
     model = models.get(name)
     bundled = "surgical" if model.kind == "binomial" else "eight_schools"
