@@ -4,7 +4,8 @@ A discussion of Simpson's paradox in the PyMC forum fits groups of normal observ
 whose spread between groups, omega, is 0.1, 1 or 10, with 5, 50 or 500 groups of 20, and
 finds few effective draws, down to 5 of 4000 with R-hat 2.11. Here the same data, with
 the same priors, are fitted in every form of the catalogue, with the sampler's default
-settings. Writes ``omega_grid.md`` and ``omega_grid.png`` into a folder.
+settings. Writes ``omega_grid.md`` and ``omega_grid.png`` into a folder, and every fit's
+figures into ``omega_grid.json``, with which an interrupted run is gone on with.
 
 The weights of ``normal_groups_adaptive`` come from ``hb.pooling.empirical_bayes``,
 which takes milliseconds and serves as the pilot run.
@@ -13,9 +14,11 @@ which takes milliseconds and serves as the pilot run.
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMS = ("marginal", "adaptive", "centered", "noncentered", "sum_to_zero")
-OMEGAS, GROUPS, PER_GROUP = (0.1, 1.0, 10.0), (5, 50, 500), 20
+GROUPS, PER_GROUP = (5, 50, 500), 20
 THREAD = "the thread, PyMC"
 #: What the discussion reports: least bulk and tail ESS and greatest R-hat of mu, omega
 #: and sigma, by omega and number of groups.
@@ -198,6 +201,8 @@ def report(rows: Sequence[Row], command: str) -> str:
     count = {form: sum(r.form == form and r.good for r in rows) for form in FORMS}
     tried = len({_cell(row) for row in rows})
     usable = "; ".join(f"{form} in {n}" for form, n in count.items())
+    missing = len(REPORTED) * len(FORMS) - len(rows)
+    lacking = f" {missing} fits of the grid have not been run." if missing else ""
     return f"""# The omega grid
 
 `{command}`
@@ -208,7 +213,7 @@ posterior, effects included; the thread's are the worst of mu, omega and sigma. 
 include warmup. Usable: R-hat below {MOST_RHAT}, bulk and tail ESS above {LEAST_ESS}, no
 divergence.
 
-Of {tried} cells these are usable: {usable}.
+Of {tried} cells these are usable: {usable}.{lacking}
 
 ![Least effective draws by form and cell; hollow: not usable](omega_grid.png)
 
@@ -216,24 +221,39 @@ Of {tried} cells these are usable: {usable}.
 """
 
 
+def saved(path: Path, about: dict[str, Any]) -> list[Row]:
+    """Return the fits that an interrupted run with the same settings has left."""
+    if not path.exists():
+        return []
+    record = json.loads(path.read_text(encoding="utf-8"))
+    same = all(record[name] == value for name, value in about.items())
+    return [Row(**row) for row in record["rows"]] if same else []
+
+
 def main() -> None:
-    """Run, and write table and picture."""
+    """Run what is missing, keep each fit, and write table and picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--backend", default="stanli")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--fresh", action="store_true", help="keep no earlier fit")
     parser.add_argument("--quick", action="store_true", help="no cells of 500 groups")
     options = parser.parse_args()
-    rows = []
-    for omega in OMEGAS:
-        for groups in GROUPS[:-1] if options.quick else GROUPS:
-            for form in FORMS:
-                row = run(omega, groups, form, options.seed, options.backend)
-                print(row, file=sys.stderr, flush=True)
-                rows.append(row)
-    command = f"python scripts/omega_grid.py --seed {options.seed}"
-    command += f" --backend {options.backend}" + " --quick" * options.quick
     options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "omega_grid.json"
+    about = {"seed": options.seed, "backend": options.backend}
+    rows = [] if options.fresh else saved(path, about)
+    done = {(*_cell(row), row.form) for row in rows}
+    command = f"python scripts/omega_grid.py --seed {options.seed}"
+    command += f" --backend {options.backend}"
+    for form, (omega, groups) in itertools.product(FORMS, REPORTED):
+        if (omega, groups, form) in done or (options.quick and groups == GROUPS[-1]):
+            continue
+        rows.append(run(omega, groups, form, options.seed, options.backend))
+        print(rows[-1], file=sys.stderr, flush=True)
+        record = {**about, "rows": [asdict(row) for row in rows]}
+        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    rows.sort(key=lambda row: (*_cell(row), FORMS.index(row.form)))
     page = options.out / "omega_grid.md"
     page.write_text(report(rows, command), encoding="utf-8")
     picture(rows).savefig(options.out / "omega_grid.png", dpi=120)
