@@ -366,6 +366,7 @@ def test_priors_of_the_catalogue_are_legal() -> None:
     for form in FORMS:
         chosen = resolve_priors(models.get(form), returns_of(series()))
         assert list(chosen) == ["mu", "phi_star", "sigma_eta"]
+        bad = {**stan(), "prior_phi_star": 1}
+        values = parameters(form, points(1, Y.size)[0])
         with pytest.raises(DataError, match="prior_phi_star is 1"):
-            bad = {**stan(), "prior_phi_star": 1}
-            density(form, bad, parameters(form, points(1, Y.size)[0]))
+            density(form, bad, values)
