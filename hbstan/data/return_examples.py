@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from hbstan.data.info import DatasetInfo
 from hbstan.data.return_series import Returns
-
-if TYPE_CHECKING:
-    from hbstan.data.kind import Example
 
 __all__ = ["examples"]
 
@@ -17,17 +15,17 @@ __all__ = ["examples"]
 _MU, _PHI, _SIGMA = -0.5, 0.95, 0.25
 
 
-def examples() -> tuple[Example, ...]:
-    """Return the bundled datasets of returns."""
+def examples() -> tuple[tuple[DatasetInfo, Callable[[], Returns]], ...]:
+    """Return what is known of each bundled dataset of returns, and how it is built."""
     return (
         _example("volatility", 250, 22, "About a year of trading days."),
         _example("volatility_short", 100, 8, "A series for calibration."),
     )
 
 
-def _example(name: str, times: int, seed: int, words: str) -> Example:
-    from hbstan.data.kind import Example
-
+def _example(
+    name: str, times: int, seed: int, words: str
+) -> tuple[DatasetInfo, Callable[[], Returns]]:
     y, h = _simulate(times, seed)
     info = DatasetInfo(
         name=name,
@@ -54,7 +52,7 @@ def _example(name: str, times: int, seed: int, words: str) -> Example:
             "h": h,
         },
     )
-    return Example(info, functools.partial(_build, y))
+    return info, functools.partial(_build, y)
 
 
 def _build(y: tuple[float, ...]) -> Returns:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from hbstan.data.info import DatasetInfo
 from hbstan.data.study_estimates import Studies
 
-if TYPE_CHECKING:
-    from hbstan.data.kind import Example
-
 __all__ = ["examples"]
 
 
-def examples() -> tuple[Example, ...]:
-    """Return the bundled datasets of studies."""
-    from hbstan.data.kind import Example
-
+def examples() -> tuple[tuple[DatasetInfo, Callable[[], Studies]], ...]:
+    """Return what is known of each bundled dataset of studies, and how it is built."""
     extra = ("vaccinated_cases", "vaccinated", "control_cases", "control")
     columns = zip(*((a, a + b, c, c + d) for _, a, b, c, d, _ in _TRIALS), strict=True)
     info = DatasetInfo(
@@ -45,7 +41,7 @@ def examples() -> tuple[Example, ...]:
             name: tuple(map(float, c)) for name, c in zip(extra, columns, strict=True)
         },
     )
-    return (Example(info, _build),)
+    return ((info, _build),)
 
 
 def _build() -> Studies:

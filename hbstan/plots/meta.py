@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from hbstan.plots.style import ACCENT, BASE, GRID, MUTED, THIRD, label_text
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -38,7 +37,7 @@ def meta_forest(result: MetaRegression) -> Figure:
     Parameters
     ----------
     result : MetaRegression
-        What :func:`hbstan.pooling.meta.meta_regression` returns.
+        What :func:`hbstan.pooling.meta.meta_analysis` returns.
 
     Returns
     -------
@@ -55,29 +54,6 @@ def meta_forest(result: MetaRegression) -> Figure:
     height = 2.0 + 0.36 * (len(table) + len(_SUMMARIES))
     figure = Figure(figsize=(8.0, height), layout="constrained")
     axes = figure.subplots()
-    _studies(axes, table, predicted=bool(result.at))
-    _summaries(axes, result, len(table))
-    axes.axhline(len(table) - 0.4, color=GRID, linewidth=1)
-    labels = [label_text(label) for label in table.index]
-    names = [*labels, *(row[0] for row in _SUMMARIES)]
-    places = [*rows, *(len(table) + 0.2 + np.arange(len(_SUMMARIES)))]
-    axes.set_yticks(places, names)
-    axes.set_ylim(len(names) + 0.2, -0.7)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(f"effect (unit of y), {result.ci_prob:.0%} intervals{_at(result)}")
-    axes.set_title(f"{label_text(result.name)}: meta-analysis", loc="left")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    return figure
-
-
-def _studies(axes: Axes, table: pd.DataFrame, *, predicted: bool) -> None:
-    """Draw each study's estimate, its posterior, and where covariates predict it."""
-    import numpy as np
-
-    rows = np.arange(len(table))
     axes.hlines(rows - 0.13, table["y_lower"], table["y_upper"], color=MUTED)
     share = (table["sigma"].min() / table["sigma"]) ** 2
     axes.scatter(
@@ -100,7 +76,7 @@ def _studies(axes: Axes, table: pd.DataFrame, *, predicted: bool) -> None:
     axes.scatter(
         table["mean"], rows + 0.17, s=26, color=BASE, zorder=4, label="posterior"
     )
-    if predicted:
+    if result.at:
         axes.scatter(
             table["expected"],
             rows + 0.17,
@@ -110,6 +86,12 @@ def _studies(axes: Axes, table: pd.DataFrame, *, predicted: bool) -> None:
             zorder=5,
             label="predicted by covariates",
         )
+    _summaries(axes, result, len(table))
+    _name_rows(axes, [label_text(label) for label in table.index])
+    axes.set_xlabel(f"effect (unit of y), {result.ci_prob:.0%} intervals{_at(result)}")
+    axes.set_title(f"{label_text(result.name)}: meta-analysis", loc="left")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return figure
 
 
 def _summaries(axes: Axes, result: MetaRegression, studies: int) -> None:
@@ -123,6 +105,19 @@ def _summaries(axes: Axes, result: MetaRegression, studies: int) -> None:
         axes.hlines(row, lower, upper, color=color, linestyle=style, linewidth=2)
         face = "white" if new else color
         axes.plot(middle, row, "D", color=color, markerfacecolor=face, markersize=7)
+
+
+def _name_rows(axes: Axes, studies: list[str]) -> None:
+    count = len(studies)
+    names = [*studies, *(row[0] for row in _SUMMARIES)]
+    below = [count + 0.2 + place for place in range(len(_SUMMARIES))]
+    axes.set_yticks([*range(count), *below], names)
+    axes.axhline(count - 0.4, color=GRID, linewidth=1)
+    axes.set_ylim(len(names) + 0.2, -0.7)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def _at(result: MetaRegression) -> str:

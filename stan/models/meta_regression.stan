@@ -42,8 +42,8 @@
  * Sibling: eight_schools_noncentered is the same without covariates.
  *
  * Sources: Thompson and Higgins (2002), doi:10.1002/sim.1187; Higgins, Thompson
- * and Spiegelhalter (2009), doi:10.1111/j.1467-985X.2008.00552.x; on I^2 Higgins
- * and Thompson (2002), doi:10.1002/sim.1186.
+ * and Spiegelhalter (2009), doi:10.1111/j.1467-985X.2008.00552.x; on I^2
+ * Higgins and Thompson (2002), doi:10.1002/sim.1186.
  */
 functions {
   #include priors.stanfunctions

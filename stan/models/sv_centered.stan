@@ -11,18 +11,19 @@
  * Data
  * J           number of times
  * y[j]        return at time j, in any unit (the example: per cent)
- * center      mean return, in the unit of y: taken as known, as its error hardly
- *             matters beside the returns' own spread
- * holdout[j]  1 leaves the return at time j out of the likelihood, as if it were
- *             missing, while its h[j] stays in the path; 0 keeps it. All ones
- *             turn the posterior into the prior
- * predictive  1 adds y_rep and log_lik for every time, held out or not; 0 leaves
- *             them empty and saves their cost
+ * center      mean return, in the unit of y: taken as known, as its error
+ *             hardly matters beside the returns' own spread
+ * holdout[j]  1 leaves the return at time j out of the likelihood, as if it
+ *             were missing, while its h[j] stays in the path; 0 keeps it. All
+ *             ones turn the posterior into the prior
+ * predictive  1 adds y_rep and log_lik for every time, held out or not; 0
+ *             leaves them empty and saves their cost
  * prior_X, prior_X_args   family and arguments of the prior of parameter X; the
  *             codes are listed in priors.stanfunctions
  *
  * Parameters
- * mu          long-run mean of the log variance h (log of the squared unit of y)
+ * mu          long-run mean of the log variance h (log of the squared unit of
+ *             y)
  * phi_star    persistence of h mapped to (0, 1); phi is the correlation of h at
  *             neighbouring times (no unit)
  * sigma_eta   standard deviation of the shocks to h (unit of h)
@@ -38,8 +39,9 @@
  *
  * Priors used by default: mu ~ normal around the log variance of the returns;
  * phi_star ~ beta(20, 1.5), persistence of 0.86 in the mean, for volatility
- * comes in clusters (Kim, Shephard and Chib 1998); sigma_eta ~ half_normal(0.5),
- * a shock seldom doubles or halves the standard deviation at once.
+ * comes in clusters (Kim, Shephard and Chib 1998); sigma_eta ~
+ * half_normal(0.5), a shock seldom doubles or halves the standard deviation at
+ * once.
  *
  * Sibling: sv_noncentered samples standardised shocks.
  *

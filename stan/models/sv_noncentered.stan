@@ -13,20 +13,20 @@
  * Data
  * J           number of times
  * y[j]        return at time j, in any unit (the example: per cent)
- * center      mean return, in the unit of y: taken as known, as its error hardly
- *             matters beside the returns' own spread
- * holdout[j]  1 leaves the return at time j out of the likelihood, as if it were
- *             missing, while its h[j] stays in the path; 0 keeps it. All ones
- *             turn the posterior into the prior
- * predictive  1 adds y_rep and log_lik for every time, held out or not; 0 leaves
- *             them empty and saves their cost
+ * center      mean return, in the unit of y: taken as known, as its error
+ *             hardly matters beside the returns' own spread
+ * holdout[j]  1 leaves the return at time j out of the likelihood, as if it
+ *             were missing, while its h[j] stays in the path; 0 keeps it. All
+ *             ones turn the posterior into the prior
+ * predictive  1 adds y_rep and log_lik for every time, held out or not; 0
+ *             leaves them empty and saves their cost
  * prior_X, prior_X_args   family and arguments of the prior of parameter X; the
  *             codes are listed in priors.stanfunctions
  *
  * Parameters
  * h_mean      mean of h[1] ... h[J], which is sampled in place of mu
- * mu          long-run mean of the log variance h (log of the squared unit of y),
- *             h_mean - mean(a)
+ * mu          long-run mean of the log variance h (log of the squared unit of
+ *             y), h_mean - mean(a)
  * phi_star    persistence of h mapped to (0, 1); phi is the correlation of h at
  *             neighbouring times (no unit)
  * sigma_eta   standard deviation of the shocks to h (unit of h)
@@ -38,9 +38,9 @@
  *
  * Why h_mean: the data tell where the path lies much better than where its
  * long-run mean does, the more so the closer phi is to 1. With mu as parameter
- * all shocks have to move when mu does, and 22 of 25 fits to simulated series of
- * 100 returns had divergences, 131 in all; with h_mean 3 had one each, in less
- * than two thirds of the steps. Given the rest, mu and h_mean differ by a
+ * all shocks have to move when mu does, and 22 of 25 fits to simulated series
+ * of 100 returns had divergences, 131 in all; with h_mean 3 had one each, in
+ * less than two thirds of the steps. Given the rest, mu and h_mean differ by a
  * constant, so the density is the same.
  *
  * There is no log_lik_group: with the path integrated out the likelihood has no
@@ -48,8 +48,9 @@
  *
  * Priors used by default: mu ~ normal around the log variance of the returns;
  * phi_star ~ beta(20, 1.5), persistence of 0.86 in the mean, for volatility
- * comes in clusters (Kim, Shephard and Chib 1998); sigma_eta ~ half_normal(0.5),
- * a shock seldom doubles or halves the standard deviation at once.
+ * comes in clusters (Kim, Shephard and Chib 1998); sigma_eta ~
+ * half_normal(0.5), a shock seldom doubles or halves the standard deviation at
+ * once.
  *
  * Sibling: sv_centered samples the path h itself.
  *
