@@ -50,6 +50,8 @@ if TYPE_CHECKING:
         poststratify,
         shrinkage,
     )
+    from hbstan.pooling import exceedance, group_ranks, heterogeneity, shrinkage
+    from hbstan.pooling.meta import MetaRegression, meta_analysis
     from hbstan.predictive import (
         PredictiveCheck,
         PriorPredictive,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
         residuals,
         volatility_path,
     )
+    from hbstan.predictive.volatility import volatility_path
     from hbstan.priors import (
         Beta,
         Exponential,
@@ -114,6 +117,7 @@ _NAMES = {
     "HbstanError": "errors",
     "LooResult": "loo",
     "Minimum": "surrogate",
+    "MetaRegression": "pooling.meta",
     "Normal": "priors",
     "Outcome": "results",
     "Pareto": "priors",
@@ -146,6 +150,7 @@ _NAMES = {
     "minimize": "surrogate",
     "pitfalls": "pitfalls",
     "pooling_lab": "pooling",
+    "meta_analysis": "pooling.meta",
     "posterior_predictive": "predictive",
     "posterior_sbc": "sbc",
     "poststratify": "pooling",
@@ -160,6 +165,7 @@ _NAMES = {
     "shrinkage": "pooling",
     "swap_priors": "sensitivity",
     "volatility_path": "predictive",
+    "volatility_path": "predictive.volatility",
     "workflow": "workflow",
 }
 
@@ -180,6 +186,7 @@ __all__ = [
     "HbstanError",
     "LooResult",
     "Minimum",
+    "MetaRegression",
     "Normal",
     "Outcome",
     "Pareto",
@@ -215,6 +222,7 @@ __all__ = [
     "loo_pit",
     "meta_regression",
     "minimize",
+    "meta_analysis",
     "models",
     "pitfalls",
     "plots",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hbstan.fit import Fit
     from hbstan.priors import Prior
 
-__all__ = ["MetaRegression", "meta_regression"]
+__all__ = ["MetaRegression", "meta_analysis"]
 
 MODEL = "meta_regression"
 #: New studies for each draw: they make the interval's Monte Carlo error that of the
@@ -128,7 +128,7 @@ class MetaRegression:
         )
 
 
-def meta_regression(
+def meta_analysis(
     data: Dataset | str | Path,
     *,
     priors: Mapping[str, Prior | str] | None = None,
@@ -175,9 +175,8 @@ def meta_regression(
     Examples
     --------
     >>> import hbstan as hb
-    >>> from hbstan.pooling.meta import meta_regression
-    >>> bcg = meta_regression("bcg", seed=1, backend="stanli")
-    >>> round(bcg.table.loc["beta[latitude]", "reml"], 4)
+    >>> bcg = hb.meta_analysis("bcg", seed=1, backend="stanli")
+    >>> float(bcg.table.loc["beta[latitude]", "reml"].round(4))
     -0.0291
     """
     from hbstan.fit import fit as run
