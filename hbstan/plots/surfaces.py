@@ -127,7 +127,7 @@ def _line(result: SurfacePrediction) -> Figure:
     bottom.set_ylabel("expected improvement")
     bottom.set_xlabel(label_text(name))
     _clean(top, bottom)
-    figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 

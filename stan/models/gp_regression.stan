@@ -57,6 +57,11 @@
  * rho ~ gamma(4, 8), mean 0.5, hardly below 0.1, where no surface could be told
  * from noise, nor above 1.2, where it is a plane (it has to vanish at 0).
  *
+ * Sampling: where the surface hardly varies, or there is hardly any noise, the
+ * posterior has corners. Of 500 simulations from these priors with 16 points
+ * ranks were uniform, but 6% had a divergent transition at adapt_delta 0.95: set
+ * 0.99, where hardly one in a hundred has.
+ *
  * Sibling: none that keeps f as a parameter; for the posterior of the parameters
  * that would be the same model, slower.
  *

@@ -91,7 +91,7 @@ def test_without_effects_it_is_logit_noncentered() -> None:
         ours, theirs = values_at(own, [q]), values_at(plain, [short])
         for name in ("theta", "p", "log_lik", "log_lik_group"):
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-10)
-        assert float(ours["r2"][0, 0]) == 0.0
+        assert float(ours["r2"][0, 0]) < 1e-20
 
 
 def test_outputs_on_the_original_scale() -> None:
@@ -245,7 +245,7 @@ def test_a_program_that_drops_a_covariate_is_rejected(tmp_path: Path) -> None:
     result = hb.sbc(
         wrong,
         design="hospitals",
-        n_sims=60,
+        n_sims=40,
         seed=1,
         backend="stanli",
         iter_warmup=300,
