@@ -127,7 +127,9 @@ model {
   target += normal_lpdf(b_scaled | a * mu_b, a * sigma_b);
   target += std_normal_lpdf(z_country);
   target += normal_lpdf(theta_scaled | a * mu_country[country], a);
-  target += bernoulli_logit_lpmf(y[kept] | theta_scaled[who] - b_scaled[what]);
+  if (M > 0) {
+    target += bernoulli_logit_lpmf(y[kept] | theta_scaled[who] - b_scaled[what]);
+  }
 }
 generated quantities {
   array[R] int<lower=0, upper=1> y_rep;

@@ -136,9 +136,11 @@ model {
   target += std_normal_lpdf(z_a);
   target += std_normal_lpdf(z_country);
   target += normal_lpdf(theta_scaled | unit * mu_country[country], unit);
-  target += bernoulli_logit_lpmf(y[kept] | slope[what]
-                                           .* (theta_scaled[who]
-                                               - b_scaled[what]));
+  if (M > 0) {
+    target += bernoulli_logit_lpmf(y[kept] | slope[what]
+                                             .* (theta_scaled[who]
+                                                 - b_scaled[what]));
+  }
 }
 generated quantities {
   array[R] int<lower=0, upper=1> y_rep;
