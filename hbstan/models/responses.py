@@ -21,12 +21,13 @@ def irt_1pl(data: Dataset) -> dict[str, tuple[Prior, str]]:
     """Return priors for items that differ in difficulty alone."""
     return {
         "mu_b": (
-            pr.Normal(0.0, 1.5),
+            pr.Normal(0.0, 1.0),
             "tests that most persons solve and tests that few solve",
         ),
         "sigma_b": (
-            pr.HalfNormal(1.5),
-            "items from alike to out of most persons' reach",
+            pr.Gamma(4.0, 4.0),
+            "items differ about as much as persons do, and never not at all: at 0 the "
+            "sampler could not move",
         ),
         "mu_a": (
             pr.Normal(0.0, 0.5),
@@ -45,15 +46,15 @@ def irt_2pl(data: Dataset) -> dict[str, tuple[Prior, str]]:
     common = irt_1pl(data)
     tau = common.pop("tau")
     slopes = (
-        pr.HalfNormal(0.5),
-        "items of which one discriminates e times as well as another are possible, "
-        "but not expected",
+        pr.HalfNormal(0.35),
+        "items of which one discriminates twice as well as another are common, and "
+        "four times rare",
     )
     return {**common, "sigma_a": slopes, "tau": tau}
 
 
 _MU_B = Parameter("mu_b", "mean difficulty of the items", _ABILITY, "location")
-_SIGMA_B = Parameter("sigma_b", "sd of the difficulties", _ABILITY, "scale")
+_SIGMA_B = Parameter("sigma_b", "sd of the difficulties", _ABILITY, "concentration")
 _TAU = Parameter("tau", "sd of the countries' mean abilities", _ABILITY, "scale")
 _B = Parameter("b", "difficulty of each item", _ABILITY, dims=("item",))
 _THETA = Parameter("theta", "ability of each person", _ABILITY, dims=("group",))

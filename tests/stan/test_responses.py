@@ -15,14 +15,14 @@ from scipy.special import expit, log_expit
 import hbstan as hb
 from hbstan.data import ItemResponses
 from hbstan.fit import Fit
-from hbstan.priors import HalfNormal, Normal, stan_data
+from hbstan.priors import Gamma, HalfNormal, Normal, stan_data
 from hbstan.results import Outcome
 from hbstan.simulate.responses import IRT_1PL, IRT_2PL, marginal
 
 NAMES = ("irt_1pl", "irt_2pl")
 PRIORS: dict[str, Any] = {
     "mu_b": Normal(0.2, 1.1),
-    "sigma_b": HalfNormal(1.3),
+    "sigma_b": Gamma(3.0, 2.5),
     "mu_a": Normal(0.1, 0.4),
     "sigma_a": HalfNormal(0.6),
     "tau": HalfNormal(0.7),
@@ -373,7 +373,11 @@ def test_rasch_agrees_with_marginal_maximum_likelihood(
     a = float(means(fit, "a"))
     assert a == pytest.approx(np.exp(found.x[0]), rel=0.1)
     sums = found.x[25:]
-    np.testing.assert_allclose(means(fit, "mu_country")[:4], sums, atol=0.15)
+    # The countries' means are shrunk towards each other, by tau, which is uncertain.
+    country = means(fit, "mu_country")
+    assert np.corrcoef(country[:4], sums)[0, 1] > 0.99
+    assert (np.abs(country[:4]) < np.abs(sums)).all()
+    assert (country[:4] / sums > 0.6).all()
 
 
 def test_rasch_orders_items_by_their_sums(pisa: ItemResponses) -> None:
