@@ -15,7 +15,7 @@ __all__ = ["REGRESSIONS"]
 
 _COVARIATE, _EFFECT, _GROUP = ("covariate",), ("effect",), ("group",)
 _RANKED = ("intercept", "slope", "tau", "rho")
-_EFFECTS = "u_j = diag(tau) * L * z_j; z_j ~ normal(0, 1); L * L' = Omega"
+_EFFECTS = "u_j ~ multi_normal(0, diag(tau) * Omega * diag(tau))"
 _CORRELATIONS = "weak correlations are favoured, strong ones possible"
 _GELMAN_HILL = "Gelman and Hill (2007), doi:10.1017/CBO9780511790942"
 
@@ -135,9 +135,6 @@ def _derived(unit: str, mean: str) -> tuple[Parameter, ...]:
             unit,
             dims=("effect", "group"),
         ),
-        Parameter(
-            "z", "standardised effects of each group", "tau", dims=("effect", "group")
-        ),
     )
 
 
@@ -172,6 +169,9 @@ _LOGISTIC = Model(
     (
         *_parameters("log-odds", "log-odds"),
         *_derived("log-odds", "log-odds"),
+        Parameter(
+            "z", "standardised effects of each group", "tau", dims=("effect", "group")
+        ),
         Parameter(
             "p", "probability of each group at the centre", "probability", dims=_GROUP
         ),
