@@ -101,7 +101,10 @@ def point(data: Any, model: str, seed: int) -> dict[str, Any]:
     }
     if effects > 1:
         out["L"] = np.linalg.cholesky(LKJ(1.0).draw(rng, 1, effects)[0])
-    return out | ({"sigma": rng.uniform(0.5, 2)} if model == LINEAR else {})
+    if model == LINEAR:
+        del out["z"]
+        out["sigma"] = rng.uniform(0.5, 2)
+    return out
 
 
 def factor_of(at: dict[str, Any]) -> np.ndarray:
@@ -118,7 +121,7 @@ def design(data: Any) -> tuple[np.ndarray, np.ndarray]:
 def predictor(data: Any, at: dict[str, Any], *, own: bool = True) -> np.ndarray:
     x, w = design(data)
     eta = x @ np.concatenate([[at["intercept"]], at["slope"]])
-    u = factor_of(at) @ at["z"]
+    u = at["u"] if "u" in at else factor_of(at) @ at["z"]
     return eta + (w * u[:, data.rows()].T).sum(axis=1) if own else eta
 
 
@@ -129,6 +132,18 @@ def log_rows(data: Any, at: dict[str, Any]) -> np.ndarray:
     return np.asarray(stats.bernoulli.logpmf(data.y, special.expit(eta)))
 
 
+def log_groups(data: Any, at: dict[str, Any]) -> np.ndarray:
+    """Each group's rows as one multivariate normal, its effects integrated out."""
+    _, w = design(data)
+    mean, spread = predictor(data, at, own=False), w @ factor_of(at)
+    out = []
+    for j in range(data.J):
+        own = data.rows() == j
+        cov = spread[own] @ spread[own].T + at["sigma"] ** 2 * np.eye(own.sum())
+        out.append(stats.multivariate_normal.logpdf(data.y[own], mean[own], cov))
+    return np.array(out)
+
+
 def target(data: Any, at: dict[str, Any], seen: np.ndarray) -> float:
     """The log density of the free numbers, by SciPy."""
     total = sum(
@@ -137,7 +152,10 @@ def target(data: Any, at: dict[str, Any], seen: np.ndarray) -> float:
         if name in at
     )
     total += np.sum(np.log(at["tau"])) + np.log(at.get("sigma", 1.0))
-    total += log_lkj(at["L"], 1.7) + np.sum(stats.norm.logpdf(at["z"]))
+    total += log_lkj(at["L"], 1.7)
+    if "sigma" in at:
+        return float(total + log_groups(data, at)[np.unique(data.rows()[seen])].sum())
+    total += np.sum(stats.norm.logpdf(at["z"]))
     return float(total + log_rows(data, at)[seen].sum())
 
 
@@ -200,7 +218,7 @@ def short() -> dict[tuple[str, int], tuple[Any, Fit]]:
 def draw(fit: Fit, index: int) -> dict[str, Any]:
     one = fit.posterior.isel(chain=0, draw=index)
     at = {str(k): v.values for k, v in one.data_vars.items()}
-    return {"L": np.zeros((0, 0)), "tau": np.zeros(0), "z": np.zeros((0, 1))} | at
+    return {"L": np.zeros((0, 0)), "tau": np.zeros(0), "u": np.zeros((0, 1))} | at
 
 
 def group_values(fit: Fit, group: str, index: int) -> np.ndarray:
@@ -218,15 +236,29 @@ def test_log_lik_is_that_of_the_groups_rows(short: Any) -> None:
 def test_log_lik_group_is_a_multivariate_normal(short: Any) -> None:
     for effects in (0, 2):
         data, fit = short[LINEAR, effects]
-        _, w = design(data)
         for i in (0, 300):
-            at = draw(fit, i)
-            mean, spread = predictor(data, at, own=False), w @ factor_of(at)
-            for j, got in enumerate(group_values(fit, "log_likelihood_group", i)):
-                own = data.rows() == j
-                cov = spread[own] @ spread[own].T + at["sigma"] ** 2 * np.eye(own.sum())
-                want = stats.multivariate_normal.logpdf(data.y[own], mean[own], cov)
-                assert got == pytest.approx(want, rel=1e-8)
+            got = group_values(fit, "log_likelihood_group", i)
+            assert got == pytest.approx(log_groups(data, draw(fit, i)), rel=1e-8)
+
+
+def test_effects_are_drawn_from_their_conditional_distribution(short: Any) -> None:
+    """Given the rest, normal with the mean and covariance of a conjugate model."""
+    data, fit = short[LINEAR, 2]
+    _, w = design(data)
+    scaled = []
+    for i in range(400):
+        at = draw(fit, i)
+        prior = np.linalg.inv(factor_of(at) @ factor_of(at).T)
+        left = data.y - predictor(data, at, own=False)
+        for j in range(data.J):
+            own = data.rows() == j
+            precision = prior + w[own].T @ w[own] / at["sigma"] ** 2
+            mean = np.linalg.solve(precision, w[own].T @ left[own]) / at["sigma"] ** 2
+            scaled.append(np.linalg.cholesky(precision).T @ (at["u"][:, j] - mean))
+    both = np.array(scaled)
+    for column in both.T:
+        assert stats.kstest(column, "norm").pvalue > 1e-4
+    assert abs(np.corrcoef(both.T)[0, 1]) < 4 / np.sqrt(len(both))
 
 
 def log_integral(y: np.ndarray, eta: np.ndarray, tau: float) -> float:
@@ -259,9 +291,8 @@ def test_log_lik_group_of_logistic_rows_is_the_integral(short: Any) -> None:
 
 def test_the_quadrature_at_extremes() -> None:
     """Groups of one outcome, of many rows, of wide populations."""
-    from programs import FUNCTIONS
-
     import stanli
+    from programs import FUNCTIONS
 
     source = (FUNCTIONS / "logistic_group.stanfunctions").read_text()
     inner = (FUNCTIONS / "quadrature.stanfunctions").read_text()
@@ -312,8 +343,7 @@ def test_coefficients_on_the_covariates_own_scale(short: Any) -> None:
         mean[data.varying] = at["coef"]
         own = (raw * mean[:, data.rows()].T).sum(axis=1)
         assert own == pytest.approx(predictor(data, at))
-        own_theta = at["intercept"] + at["u"][0]
-        assert at["theta"] == pytest.approx(own_theta)
+        assert at["theta"] == pytest.approx(at["intercept"] + at["u"][0])
         if effects == 2:
             scale, center = data.scale[0], data.center[0]
             turn = np.array([[1, -center / scale], [0, 1 / scale]])
