@@ -39,19 +39,19 @@ if TYPE_CHECKING:
     from hbstan.loo import LooResult, kfold, loo
     from hbstan.pitfalls import pitfalls
     from hbstan.pooling import (
+        MetaRegression,
         PoolingLab,
         empirical_bayes,
         exceedance,
         explained,
         group_ranks,
         heterogeneity,
-        meta_regression,
+        meta_analysis,
         pooling_lab,
         poststratify,
         shrinkage,
     )
     from hbstan.pooling import exceedance, group_ranks, heterogeneity, shrinkage
-    from hbstan.pooling.meta import MetaRegression, meta_analysis
     from hbstan.predictive import (
         PredictiveCheck,
         PriorPredictive,
@@ -65,7 +65,6 @@ if TYPE_CHECKING:
         residuals,
         volatility_path,
     )
-    from hbstan.predictive.volatility import volatility_path
     from hbstan.priors import (
         Beta,
         Exponential,
@@ -117,7 +116,7 @@ _NAMES = {
     "HbstanError": "errors",
     "LooResult": "loo",
     "Minimum": "surrogate",
-    "MetaRegression": "pooling.meta",
+    "MetaRegression": "pooling",
     "Normal": "priors",
     "Outcome": "results",
     "Pareto": "priors",
@@ -146,11 +145,10 @@ _NAMES = {
     "league_table": "predictive",
     "loo": "loo",
     "loo_pit": "predictive",
-    "meta_regression": "pooling",
     "minimize": "surrogate",
     "pitfalls": "pitfalls",
     "pooling_lab": "pooling",
-    "meta_analysis": "pooling.meta",
+    "meta_analysis": "pooling",
     "posterior_predictive": "predictive",
     "posterior_sbc": "sbc",
     "poststratify": "pooling",
@@ -165,7 +163,7 @@ _NAMES = {
     "shrinkage": "pooling",
     "swap_priors": "sensitivity",
     "volatility_path": "predictive",
-    "volatility_path": "predictive.volatility",
+    "volatility_path": "predictive",
     "workflow": "workflow",
 }
 
@@ -220,7 +218,6 @@ __all__ = [
     "league_table",
     "loo",
     "loo_pit",
-    "meta_regression",
     "minimize",
     "meta_analysis",
     "models",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hbstan.pooling.between import Heterogeneity, heterogeneity
 from hbstan.pooling.census import Poststratified, poststratify
-from hbstan.pooling.classical import MetaAnalysis, meta_analysis
+from hbstan.pooling.classical import MetaAnalysis, classical_meta_analysis
 from hbstan.pooling.closed_form import (
     Conditional,
     EmpiricalBayes,
@@ -12,15 +12,18 @@ from hbstan.pooling.closed_form import (
     empirical_bayes,
     shrinkage_weights,
 )
-from hbstan.pooling.evidence import Evidence, evidence
+from hbstan.pooling.measured import Evidence, evidence
+from hbstan.pooling.squared_error import Risk, risk
 from hbstan.pooling.exceed import Exceedance, exceedance
 from hbstan.pooling.factors import Shrinkage, shrinkage
 from hbstan.pooling.items import ItemCurves, ability_table, item_curves, item_table
 from hbstan.pooling.laboratory import PoolingLab, pooling_lab
-from hbstan.pooling.meta import MetaRegression, meta_regression
+from hbstan.pooling.meta import MetaRegression, meta_analysis
 from hbstan.pooling.ranking import Ranks, group_ranks
 from hbstan.pooling.regression import Explained, explained
-from hbstan.pooling.risk import Risk, risk
+from hbstan.pooling.squared_error import Risk, risk
+from hbstan.pooling.measured import Evidence, evidence
+from hbstan.pooling.ranking import Ranks, group_ranks
 
 __all__ = [
     "Conditional",
@@ -38,6 +41,7 @@ __all__ = [
     "Risk",
     "Shrinkage",
     "ability_table",
+    "classical_meta_analysis",
     "conditional_posterior",
     "empirical_bayes",
     "evidence",
@@ -48,7 +52,6 @@ __all__ = [
     "item_curves",
     "item_table",
     "meta_analysis",
-    "meta_regression",
     "pooling_lab",
     "poststratify",
     "risk",

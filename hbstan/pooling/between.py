@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hbstan.pooling.classical import METHODS, MetaAnalysis, meta_analysis
+from hbstan.pooling.classical import METHODS, MetaAnalysis, classical_meta_analysis
 from hbstan.pooling.groups import check_probability, grouped
 from hbstan.pooling.population import population
 from hbstan.predictive.tables import records
@@ -151,7 +151,7 @@ def heterogeneity(
     source, data = population(fit), grouped(fit)
     seed = int(fit.provenance["seed"]) if seed is None else seed
     seen = data.seen
-    classical = meta_analysis(data.estimates()[seen], data.errors()[seen], ci_prob)
+    classical = classical_meta_analysis(data.estimates()[seen], data.errors()[seen], ci_prob)
     draws = _quantities(source, data, classical.typical_variance)
     draws |= _new_group(source, data.kind, seed)
     unit = "log-odds" if data.kind == "binomial" else "unit of y"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["METHODS", "MetaAnalysis", "meta_analysis", "typical_variance"]
+__all__ = ["METHODS", "MetaAnalysis", "classical_meta_analysis", "typical_variance"]
 
 #: Names in tables, and in words.
 METHODS = {
@@ -97,7 +97,7 @@ def typical_variance(variances: NDArray[Any]) -> float:
     return float(least * shape)
 
 
-def meta_analysis(
+def classical_meta_analysis(
     estimates: NDArray[Any], errors: NDArray[Any], ci_prob: float
 ) -> MetaAnalysis:
     """Estimate the variance between groups without a prior.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hbstan.pooling.risk import pooled_mean, risk
+from hbstan.pooling.squared_error import pooled_mean, risk
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from hbstan.data import Dataset
-    from hbstan.pooling.evidence import Evidence
+    from hbstan.pooling.measured import Evidence
 
 __all__ = ["empirical"]
 
@@ -30,7 +30,7 @@ def empirical(
     interval. Partial pooling: ``w_j y_j + (1 - w_j) mu`` with ``w_j = tau^2 / (tau^2 +
     v_j)``, tau by restricted maximum likelihood and mu the mean weighted by ``1 / (v_j
     + tau^2)``. Its interval is ``+- q`` times the root of the predicted mean squared
-    error (:func:`hbstan.pooling.risk.risk`), which counts that mu and tau are
+    error (:func:`hbstan.pooling.squared_error.risk`), which counts that mu and tau are
     estimated; for events the quantiles of the beta distribution with that mean and the
     variance ``m (1 - m) / (n_j + kappa + 1)``, ``kappa = sigma^2 / tau^2``, plus the
     same two terms. On the probability scale the estimate is the posterior mean under

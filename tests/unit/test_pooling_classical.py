@@ -11,7 +11,7 @@ from scipy import optimize, stats
 
 from hbstan import datasets
 from hbstan.errors import FitError
-from hbstan.pooling import meta_analysis
+from hbstan.pooling import classical_meta_analysis
 from hbstan.pooling.classical import typical_variance
 
 #: Tuberculosis among vaccinated and others in 13 trials (Colditz et al. 1994,
@@ -98,7 +98,7 @@ def likelihood_tau2(
 @SETS
 def test_estimates_equal_formulas_and_another_optimiser(make) -> None:
     y, se = make()
-    got = meta_analysis(y, se, 0.95)
+    got = classical_meta_analysis(y, se, 0.95)
     q = cochran(y, se, 0.0)
     assert got.q == pytest.approx(q, rel=1e-9)
     assert got.df == y.size - 1
@@ -118,7 +118,7 @@ def test_estimates_equal_formulas_and_another_optimiser(make) -> None:
 @SETS
 def test_estimates_are_the_librarys(make) -> None:
     y, se = make()
-    got = meta_analysis(y, se, 0.9)
+    got = classical_meta_analysis(y, se, 0.9)
     # Only now, as hbstan knows how to import it quietly.
     from pymare import Dataset
     from pymare.estimators import DerSimonianLaird, VarianceBasedLikelihoodEstimator
@@ -150,12 +150,12 @@ def test_estimates_are_the_librarys(make) -> None:
 
 def test_published_values() -> None:
     # Viechtbauer (2010), doi:10.18637/jss.v036.i03, section 3.2.
-    got = meta_analysis(*bcg(), 0.95)
+    got = classical_meta_analysis(*bcg(), 0.95)
     assert got.q == pytest.approx(152.2330, abs=5e-5)
     assert got.table.loc["reml", "tau2"] == pytest.approx(0.3132, abs=5e-5)
     assert 100 * got.table.loc["reml", "i2"] == pytest.approx(92.22, abs=5e-3)
     # Rubin's eight schools do not differ by more than their errors explain.
-    got = meta_analysis(*schools(), 0.95)
+    got = classical_meta_analysis(*schools(), 0.95)
     assert got.q == pytest.approx(4.707, abs=5e-4)
     assert got.df == 7
     assert got.table["tau2"].to_list() == [0.0, 0.0]
@@ -165,7 +165,7 @@ def test_published_values() -> None:
 
 def test_the_estimators_can_be_told_apart() -> None:
     y, se = surgical()
-    got = meta_analysis(y, se, 0.95).table["tau2"]
+    got = classical_meta_analysis(y, se, 0.95).table["tau2"]
     assert got["reml"] != pytest.approx(got["dersimonian_laird"], rel=0.05)
     unrestricted = likelihood_tau2(y, se, restricted=False)
     assert got["reml"] != pytest.approx(unrestricted, rel=0.05)
@@ -175,7 +175,7 @@ def test_the_estimators_can_be_told_apart() -> None:
 @pytest.mark.parametrize("ci_prob", [0.5, 0.94])
 def test_the_interval_inverts_q(ci_prob: float) -> None:
     y, se = surgical()
-    row = meta_analysis(y, se, ci_prob).table.loc["reml"]
+    row = classical_meta_analysis(y, se, ci_prob).table.loc["reml"]
     tail = (1 - ci_prob) / 2
     for bound, level in (("lower", 1 - tail), ("upper", tail)):
         expected = stats.chi2.ppf(level, y.size - 1)
@@ -186,7 +186,7 @@ def test_the_interval_inverts_q(ci_prob: float) -> None:
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
 def test_the_unit_does_not_matter(unit: float) -> None:
     y, se = surgical()
-    base, scaled = meta_analysis(y, se, 0.94), meta_analysis(unit * y, unit * se, 0.94)
+    base, scaled = classical_meta_analysis(y, se, 0.94), classical_meta_analysis(unit * y, unit * se, 0.94)
     powers = {"tau2": 2, "tau": 1, "i2": 0, "mu": 1}
     for column in base.table:
         factor = unit ** powers[str(column).split("_")[0]]
@@ -206,7 +206,7 @@ def test_typical_variance() -> None:
 
 
 def test_equal_estimates_do_not_differ() -> None:
-    got = meta_analysis(np.full(4, 3.0), np.array([1.0, 2.0, 1.0, 0.5]), 0.94)
+    got = classical_meta_analysis(np.full(4, 3.0), np.array([1.0, 2.0, 1.0, 0.5]), 0.94)
     assert got.q == 0
     assert got.i2_q == 0
     assert got.p_value == 1
@@ -217,4 +217,4 @@ def test_equal_estimates_do_not_differ() -> None:
 
 def test_one_group_does_not_differ_from_others() -> None:
     with pytest.raises(FitError, match=r"1 of the groups.*at least 2"):
-        meta_analysis(np.array([1.0]), np.array([1.0]), 0.94)
+        classical_meta_analysis(np.array([1.0]), np.array([1.0]), 0.94)

@@ -11,8 +11,8 @@ from scipy import stats
 import hbstan as hb
 from hbstan.data import GroupedBinomial, GroupEstimates
 from hbstan.errors import DataError, SettingsError
-from hbstan.pooling.evidence import evidence
 from hbstan.pooling.laboratory import STRATEGIES, PoolingLab, pooling_lab
+from hbstan.pooling.measured import evidence
 
 Q = stats.norm.ppf(0.97)
 

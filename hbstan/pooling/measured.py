@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import DataError, SettingsError
-from hbstan.pooling.classical import meta_analysis
+from hbstan.pooling.classical import classical_meta_analysis
 from hbstan.pooling.groups import CORRECTION
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _binomial(data: Any, scale: str, ci_prob: float) -> Evidence:
         events, others = y + CORRECTION, n - y + CORRECTION
         estimates[seen] = np.log(events / others)[seen]
         v[seen] = (1.0 / events + 1.0 / others)[seen]
-        found = meta_analysis(estimates[seen], np.sqrt(v[seen]), ci_prob)
+        found = classical_meta_analysis(estimates[seen], np.sqrt(v[seen]), ci_prob)
     else:
         estimates[seen] = y[seen] / n[seen]
         found, within = _fixed_point(y[seen], n[seen], ci_prob)
@@ -204,7 +204,7 @@ def _fixed_point(
     whole = mean * (1.0 - mean)
     within = whole
     for _ in range(_MOST_STEPS):
-        found = meta_analysis(y / n, np.sqrt(within / n), ci_prob)
+        found = classical_meta_analysis(y / n, np.sqrt(within / n), ci_prob)
         mu, tau2 = (float(np.asarray(found.table[k])[1]) for k in ("mu", "tau2"))
         mean = mu if 0.0 < mu < 1.0 else mean
         whole = mean * (1.0 - mean)
@@ -241,7 +241,7 @@ def _real(data: Any, ci_prob: float) -> Evidence:
     seen = np.isfinite(v)
     _require_two(data, seen)
     estimates = np.where(seen, np.asarray(y, dtype=float), np.nan)
-    found = meta_analysis(estimates[seen], np.sqrt(v[seen]), ci_prob)
+    found = classical_meta_analysis(estimates[seen], np.sqrt(v[seen]), ci_prob)
     labels = tuple(data.labels)
     return Evidence(
         data.name,
