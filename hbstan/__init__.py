@@ -51,7 +51,6 @@ if TYPE_CHECKING:
         poststratify,
         shrinkage,
     )
-    from hbstan.pooling import exceedance, group_ranks, heterogeneity, shrinkage
     from hbstan.predictive import (
         PredictiveCheck,
         PriorPredictive,
@@ -163,7 +162,6 @@ _NAMES = {
     "shrinkage": "pooling",
     "swap_priors": "sensitivity",
     "volatility_path": "predictive",
-    "volatility_path": "predictive",
     "workflow": "workflow",
 }
 
@@ -183,8 +181,8 @@ __all__ = [
     "HalfStudentT",
     "HbstanError",
     "LooResult",
-    "Minimum",
     "MetaRegression",
+    "Minimum",
     "Normal",
     "Outcome",
     "Pareto",
@@ -218,8 +216,8 @@ __all__ = [
     "league_table",
     "loo",
     "loo_pit",
-    "minimize",
     "meta_analysis",
+    "minimize",
     "models",
     "pitfalls",
     "plots",

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import SettingsError
-from hbstan.pooling.squared_error import risk
 from hbstan.pooling.groups import check_probability
 from hbstan.pooling.measured import as_dataset, evidence
+from hbstan.pooling.squared_error import risk
 from hbstan.predictive.tables import records
 from hbstan.results import json_number
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hbstan.data import Dataset
-    from hbstan.pooling.squared_error import Risk
     from hbstan.pooling.measured import Evidence
+    from hbstan.pooling.squared_error import Risk
 
 __all__ = ["VERDICTS", "Assessment", "assess"]
 
@@ -141,8 +141,8 @@ def assess(
     tau and its interval come from the groups' own estimates
     (:func:`hbstan.pooling.measured.evidence`), the errors of no, complete and partial
     pooling from closed forms (:func:`hbstan.pooling.squared_error.risk`). No
-    pooling suffices if nowhere in tau's interval partial pooling lowers the mean squared error
-    by ``least_gain``; complete pooling suffices if the same holds of it at the
+    pooling suffices if nowhere in tau's interval partial pooling lowers the mean squared
+    error by ``least_gain``; complete pooling suffices if the same holds of it at the
     interval's upper end. If either suffices, or every group's standard error is below
     ``relevant``, the verdict is "not worth it". Otherwise the gain over no pooling at
     the estimated tau decides, and "probably" is added unless the interval's other end

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Many groups, far apart: why the sampler stood still
 #
-# On a forum, somebody simulated groups of 20 observations, with a standard deviation of
-# 0.75 within groups and $\omega$ between their means, and fitted the model that the data
-# came from. With $\omega = 0.1$ all went well. With $\omega = 10$ and 500 groups the
+# On a forum, somebody simulated groups of 20 observations, with a standard deviation
+# of 0.75 within groups and $\omega$ between their means, and fitted the model that the
+# data came from. With $\omega = 0.1$ all went well. With $\omega = 10$ and 500 groups the
 # effective sample size of $\omega$ was 5, its $\hat R$ 2.11, and the interval of the
 # mean did not contain the true value, 2. More data had made a simple model worse. The
 # question was left open; here is the answer, with 50 groups, where the same happens.
@@ -93,8 +93,8 @@ correlation = np.corrcoef(
 assert abs(correlation) > 0.95
 
 # %% [markdown]
-# The posterior is a thin, bent sheet: $\tau z_j$ is known, $\tau$ and $z_j$ are not. The
-# sampler creeps along it, a hundred and more leapfrog steps for each draw. The more
+# The posterior is a thin, bent sheet: $\tau z_j$ is known, $\tau$ and $z_j$ are not.
+# The sampler creeps along it, a hundred and more leapfrog steps for each draw. The more
 # groups, the thinner: with 500 it does not get anywhere.
 #
 # ## The other form
@@ -124,9 +124,7 @@ assert gain > 20
 rows = {}
 for form in ("centered", "noncentered"):
     for name, data in (("far apart", far), ("alike", near)):
-        fit = hb.fit(
-            "normal_groups", data, parameterization=form, priors=priors, **run
-        )
+        fit = hb.fit("normal_groups", data, parameterization=form, priors=priors, **run)
         table = fit.summary(["mu", "tau", "sigma", "theta"])
         rows[form, name] = float(table["ess_bulk"].min())
 {key: round(value) for key, value in rows.items()}
@@ -177,8 +175,8 @@ for data in (far, near):
 # ## And the interval that missed the truth
 #
 # The second puzzle: the interval of $\mu$, from 0.58 to 0.67, does not contain 2. It is
-# not the sampler's fault. With effects that sum to zero, $\mu$ is the mean of *these* 50
-# groups, which is known to within $0.75 / \sqrt{1000} = 0.024$, and it is
+# not the sampler's fault. With effects that sum to zero, $\mu$ is the mean of *these*
+# 50 groups, which is known to within $0.75 / \sqrt{1000} = 0.024$, and it is
 # 0.62 in these data. The mean of the *population* that the groups came from is known
 # to within $10 / \sqrt{50} = 1.4$ at best. The two programs answer two questions.
 

@@ -51,7 +51,9 @@ def _of_groups() -> tuple[Kind, ...]:
             (Example(*covariates_examples.hospitals()),),
         ),
         Kind(
-            study_estimates.Studies, study_estimates.studies, study_examples.examples()
+            study_estimates.Studies,
+            study_estimates.studies,
+            tuple(Example(*e) for e in study_examples.examples()),
         ),
         Kind(survey.SurveyCells, survey_reader.mrp, (survey_example.survey_example(),)),
     )
@@ -95,7 +97,11 @@ def _of_sequences() -> tuple[Kind, ...]:
     )
 
     return (
-        Kind(return_series.Returns, return_series.returns, return_examples.examples()),
+        Kind(
+            return_series.Returns,
+            return_series.returns,
+            tuple(Example(*e) for e in return_examples.examples()),
+        ),
         Kind(goals.Matches, goals.matches, (goals_example.league_example(),)),
         Kind(
             surfaces.Surface,

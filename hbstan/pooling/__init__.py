@@ -12,18 +12,15 @@ from hbstan.pooling.closed_form import (
     empirical_bayes,
     shrinkage_weights,
 )
-from hbstan.pooling.measured import Evidence, evidence
-from hbstan.pooling.squared_error import Risk, risk
 from hbstan.pooling.exceed import Exceedance, exceedance
 from hbstan.pooling.factors import Shrinkage, shrinkage
 from hbstan.pooling.items import ItemCurves, ability_table, item_curves, item_table
 from hbstan.pooling.laboratory import PoolingLab, pooling_lab
+from hbstan.pooling.measured import Evidence, evidence
 from hbstan.pooling.meta import MetaRegression, meta_analysis
 from hbstan.pooling.ranking import Ranks, group_ranks
 from hbstan.pooling.regression import Explained, explained
 from hbstan.pooling.squared_error import Risk, risk
-from hbstan.pooling.measured import Evidence, evidence
-from hbstan.pooling.ranking import Ranks, group_ranks
 
 __all__ = [
     "Conditional",

@@ -151,7 +151,9 @@ def heterogeneity(
     source, data = population(fit), grouped(fit)
     seed = int(fit.provenance["seed"]) if seed is None else seed
     seen = data.seen
-    classical = classical_meta_analysis(data.estimates()[seen], data.errors()[seen], ci_prob)
+    classical = classical_meta_analysis(
+        data.estimates()[seen], data.errors()[seen], ci_prob
+    )
     draws = _quantities(source, data, classical.typical_variance)
     draws |= _new_group(source, data.kind, seed)
     unit = "log-odds" if data.kind == "binomial" else "unit of y"

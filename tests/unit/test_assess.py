@@ -11,8 +11,8 @@ import hbstan as hb
 from hbstan.assess import VERDICTS, Assessment, assess
 from hbstan.data import GroupedBinomial, GroupEstimates
 from hbstan.errors import DataError, SettingsError
-from hbstan.pooling.squared_error import risk
 from hbstan.pooling.measured import evidence
+from hbstan.pooling.squared_error import risk
 
 
 def estimates(y: list[float], sigma: list[float]) -> GroupEstimates:

@@ -186,7 +186,10 @@ def test_the_interval_inverts_q(ci_prob: float) -> None:
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
 def test_the_unit_does_not_matter(unit: float) -> None:
     y, se = surgical()
-    base, scaled = classical_meta_analysis(y, se, 0.94), classical_meta_analysis(unit * y, unit * se, 0.94)
+    base, scaled = (
+        classical_meta_analysis(y, se, 0.94),
+        classical_meta_analysis(unit * y, unit * se, 0.94),
+    )
     powers = {"tau2": 2, "tau": 1, "i2": 0, "mu": 1}
     for column in base.table:
         factor = unit ** powers[str(column).split("_")[0]]

@@ -9,8 +9,8 @@ from scipy import stats
 
 from hbstan.data import GroupedBinomial, GroupEstimates, grouped_binomial
 from hbstan.errors import DataError, SettingsError
-from hbstan.pooling.squared_error import pooled_mean, risk, weights
 from hbstan.pooling.measured import evidence
+from hbstan.pooling.squared_error import pooled_mean, risk, weights
 
 V = np.array([0.3, 1.0, 4.0, 9.0, 0.1, 2.0])
 
