@@ -141,10 +141,10 @@ def assess(
     tau and its interval come from the groups' own estimates
     (:func:`hbstan.pooling.measured.evidence`), the errors of no, complete and partial
     pooling from closed forms (:func:`hbstan.pooling.squared_error.risk`). No
-    pooling suffices if nowhere in tau's interval partial pooling lowers the mean squared
-    error by ``least_gain``; complete pooling suffices if the same holds of it at the
-    interval's upper end. If either suffices, or every group's standard error is below
-    ``relevant``, the verdict is "not worth it". Otherwise the gain over no pooling at
+    pooling suffices if nowhere in tau's interval partial pooling lowers the mean
+    squared error by ``least_gain``; complete pooling suffices if the same holds of it
+    at the interval's upper end. If either suffices, or every group's standard error is
+    below ``relevant``, the verdict is "not worth it". Otherwise the gain over no pooling at
     the estimated tau decides, and "probably" is added unless the interval's other end
     says the same.
 

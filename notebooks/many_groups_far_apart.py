@@ -11,10 +11,11 @@
 #
 # On a forum, somebody simulated groups of 20 observations, with a standard deviation
 # of 0.75 within groups and $\omega$ between their means, and fitted the model that the
-# data came from. With $\omega = 0.1$ all went well. With $\omega = 10$ and 500 groups the
-# effective sample size of $\omega$ was 5, its $\hat R$ 2.11, and the interval of the
-# mean did not contain the true value, 2. More data had made a simple model worse. The
-# question was left open; here is the answer, with 50 groups, where the same happens.
+# data came from. With $\omega = 0.1$ all went well. With $\omega = 10$ and 500 groups
+# the effective sample size of $\omega$ was 5, its $\hat R$ 2.11, and with 50 groups the
+# interval of the mean did not contain the true value, 2. More data had made a simple
+# model worse. The question was left open; here is the answer, with 50 groups, where the
+# same happens.
 
 # %%
 # %matplotlib inline

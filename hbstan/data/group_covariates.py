@@ -84,6 +84,11 @@ class BinomialCovariates(SystemData):
             **counts,
         )
 
+    def reading(self) -> dict[str, str | list[str]]:
+        """Return the columns with which :meth:`to_frame` is read again, by role."""
+        names = list(self.axes["covariate"])
+        return super().reading() | {"group": self.columns["group"], "covariates": names}
+
     def to_frame(self) -> pd.DataFrame:
         """Return a new DataFrame: groups, trials, events, covariates."""
         import pandas as pd

@@ -153,6 +153,10 @@ class NormalGroups(SystemData):
         """
         return float((self.ss.sum() / (self.n - 1).sum()) ** 0.5)
 
+    def reading(self) -> dict[str, str | list[str]]:
+        """Return the columns with which :meth:`to_frame` is read again, by role."""
+        return dict(self.columns)
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row a group: label, size, mean and standard deviation.
 

@@ -111,6 +111,15 @@ class RegressionRows(SystemData):
         sums = np.bincount(self.rows(), weights=self.y, minlength=self.J)
         return sums / np.bincount(self.rows(), minlength=self.J)
 
+    def reading(self) -> dict[str, str | list[str]]:
+        """Return the columns with which :meth:`to_frame` is read again, by role."""
+        columns = [_column_of(label) for label in self.covariates]
+        effects = [_column_of(label) for label in self.axes.get("effect", ())[1:]]
+        out = super().reading() | {"covariates": list(dict.fromkeys(columns))}
+        if len(self.varying):
+            out["group"] = self.columns["group"]
+        return out | ({"varying": list(dict.fromkeys(effects))} if effects else {})
+
     def to_frame(self) -> pd.DataFrame:
         """Return a new DataFrame: outcome, covariates and group, one line a row."""
         import numpy as np
@@ -177,6 +186,12 @@ class RegressionRows(SystemData):
                 f"intercept) and after it different covariates, 1 to {count}."
             )
         check_design(self.name, self.X, self.covariates)
+
+
+def _column_of(label: str) -> str:
+    """Return the column of a covariate, which may be one of its levels."""
+    contrast = contrast_of(label)
+    return label if contrast is None else contrast.column
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -73,6 +73,10 @@ class Returns(SystemData):
         moves: NDArray[np.float64] = np.abs(self.y - self.center)
         return moves
 
+    def reading(self) -> dict[str, str | list[str]]:
+        """Return the columns with which :meth:`to_frame` is read again, by role."""
+        return super().reading() | {"time": self.columns["group"]}
+
     def to_frame(self) -> pd.DataFrame:
         """Return the times and the returns, under the original column names."""
         import pandas as pd

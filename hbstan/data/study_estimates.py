@@ -79,6 +79,11 @@ class Studies(SystemData):
         """Return the estimates."""
         return self.y
 
+    def reading(self) -> dict[str, str | list[str]]:
+        """Return the columns with which :meth:`to_frame` is read again, by role."""
+        out = super().reading() | {"study": self.columns["group"]}
+        return out | ({"covariates": list(self.covariates)} if self.covariates else {})
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row a study, under the original column names."""
         import pandas as pd

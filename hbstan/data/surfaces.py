@@ -102,6 +102,10 @@ class Surface(SystemData):
         """Return the outcomes: each point's own estimate of the surface."""
         return self.y.copy()
 
+    def reading(self) -> dict[str, str | list[str]]:
+        """Return the columns with which :meth:`to_frame` is read again, by role."""
+        return super().reading() | {"inputs": list(self.axes["input"])}
+
     def to_frame(self) -> pd.DataFrame:
         """Return a new DataFrame: points, their inputs and outcomes."""
         import pandas as pd

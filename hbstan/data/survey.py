@@ -127,6 +127,12 @@ class SurveyCells(SystemData):
         with np.errstate(invalid="ignore"):
             return np.asarray(self.y / self.n, dtype=float)
 
+    def reading(self) -> dict[str, str | list[str]]:
+        """Return the columns with which :meth:`to_frame` is read again, by role."""
+        out = super().reading() | {"factors": list(self.factors)}
+        out |= {"by": self.factors[int(self.by) - 1]}
+        return out | ({"covariates": list(self.covariates)} if self.covariates else {})
+
     def to_frame(self) -> pd.DataFrame:
         """Return a new DataFrame, one row a cell, that ``hb.data.mrp`` reads.
 

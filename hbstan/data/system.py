@@ -114,6 +114,10 @@ class SystemData(Dataset):
         """Return each unit's own estimate, without a model, if there is one."""
         return None
 
+    def reading(self) -> dict[str, str | list[str]]:
+        """Return the columns with which :meth:`to_frame` is read again, by role."""
+        return {role: name for role, name in self.columns.items() if role != "group"}
+
     def findings(self) -> tuple[Check, ...]:
         """Return checks of what the data can tell, for the first stage of a workflow.
 

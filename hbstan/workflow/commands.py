@@ -4,20 +4,60 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["columns", "command_of_comparison", "command_of_data", "commands"]
+from hbstan.data.system import SystemData
+
+__all__ = ["Source", "command_of_comparison", "command_of_data", "commands"]
 
 
-def columns(data: Any) -> dict[str, str]:
-    """Return the options that name the columns of a dataset's table."""
-    return {role: str(name) for role, name in data.columns.items()}
+@dataclass(frozen=True)
+class Source:
+    """A table, and how a dataset is read from it.
+
+    Parameters
+    ----------
+    table : str
+        The file.
+    data : Dataset
+    """
+
+    table: str
+    data: Any
+
+    @property
+    def flags(self) -> list[str]:
+        """The options of a command that name the columns."""
+        if not isinstance(self.data, SystemData):
+            return [
+                part
+                for role, name in self.data.columns.items()
+                for part in (f"--{role}", str(name))
+            ]
+        return [
+            part
+            for role, names in self.data.reading().items()
+            for part in ("--column", f"{role}={_joined(names)}")
+        ]
+
+    @property
+    def call(self) -> str:
+        """The call in Python that reads the dataset."""
+        columns: dict[str, Any] = dict(self.data.columns)
+        if isinstance(self.data, SystemData):
+            columns = {"kind": self.data.kind, **self.data.reading()}
+        named = "".join(f", {role}={name!r}" for role, name in columns.items())
+        return f"hb.data.load({self.table!r}{named})"
+
+
+def _joined(names: str | list[str]) -> str:
+    return names if isinstance(names, str) else ",".join(names)
 
 
 def commands(
     model: str,
-    table: str,
-    options: Mapping[str, str],
+    source: Source,
     priors: Mapping[str, str],
     *,
     seeds: Mapping[str, int],
@@ -30,10 +70,9 @@ def commands(
 
     Parameters
     ----------
-    model, table : str
-        Name or path of the model, and of the file with the data.
-    options : mapping of str to str
-        Role to column.
+    model : str
+        Name or path.
+    source : Source
     priors : mapping of str to str
         Parameter to prior.
     seeds : mapping of str to int
@@ -46,8 +85,7 @@ def commands(
     saved : str
         The saved fit.
     """
-    what = [model, table]
-    what += [part for role, name in options.items() for part in (f"--{role}", name)]
+    what = [model, source.table, *source.flags]
     given = [
         p for name, prior in priors.items() for p in ("--prior", f"{name}={prior}")
     ]
@@ -74,7 +112,7 @@ def commands(
         f"check_prior({model!r}, data, priors={dict(priors)}, seed={seeds['prior']})"
     )
     return {
-        "prior": _python("check_prior", prior, table, options),
+        "prior": _python("check_prior", prior, source),
         "calibration": line(
             "sbc", *what, *given, *engine, *calibration, *seed("calibration")
         ),
@@ -86,9 +124,9 @@ def commands(
     }
 
 
-def command_of_data(table: str, options: Mapping[str, str]) -> str:
+def command_of_data(source: Source) -> str:
     """Return the command that describes the data again."""
-    return _python("describe_data", "describe_data(data)", table, options)
+    return _python("describe_data", "describe_data(data)", source)
 
 
 def command_of_comparison(saved: Sequence[str], seed: int) -> str:
@@ -96,14 +134,11 @@ def command_of_comparison(saved: Sequence[str], seed: int) -> str:
     return shlex.join(["hbstan", "compare", *saved, "--seed", str(seed)])
 
 
-def _python(
-    function: str, call: str, table: str = "", options: Mapping[str, str] | None = None
-) -> str:
+def _python(function: str, call: str, source: Source | None = None) -> str:
     """Return a line of Python that prints the checks, or the tables, of a stage."""
     lines = ["import hbstan as hb", f"from hbstan.workflow import {function}"]
-    if table:
-        named = "".join(f", {role}={name!r}" for role, name in (options or {}).items())
-        lines.append(f"data = hb.data.load({table!r}{named})")
+    if source is not None:
+        lines.append(f"data = {source.call}")
     shown = "tables" if function == "conclude" else "checks.to_frame()"
     lines.append(f"print({call}.{shown})")
     return shlex.join(["python", "-c", "; ".join(lines)])

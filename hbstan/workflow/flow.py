@@ -18,6 +18,7 @@ from hbstan.errors import FitError, SettingsError, StoreError
 from hbstan.files import write_bytes
 from hbstan.fit import Fit
 from hbstan.includes import find_includes
+from hbstan.workflow.commands import Source
 from hbstan.workflow.criteria import Criteria, changes
 from hbstan.workflow.document import compose
 from hbstan.workflow.folder import TABLE, Folder, open_folder, require_same, write_json
@@ -354,9 +355,8 @@ def _finish(runner: Runner, folder: Folder, plan: Mapping[str, Any]) -> dict[str
 def _command(runner: Runner) -> str:
     """Return the command that repeats the workflow from the folder's own data."""
     request = runner.request
-    parts = ["hbstan", "workflow", TABLE]
-    for role, name in request.data.columns.items():
-        parts += [f"--{role}", str(name)]
+    source = Source(TABLE, request.data)
+    parts = ["hbstan", "workflow", source.table, *source.flags]
     for one in request.candidates:
         parts += ["--model", one.model]
         parts += [

@@ -17,7 +17,7 @@ from hbstan.sbc.executors import shared
 from hbstan.sbc.result import SBCResult
 from hbstan.workflow.before import calibrate, check_prior
 from hbstan.workflow.commands import (
-    columns,
+    Source,
     command_of_comparison,
     command_of_data,
     commands,
@@ -84,7 +84,7 @@ class Runner:
             "data",
             None,
             lambda: describe_data(self.request.data, self.criteria.data),
-            command_of_data(TABLE, columns(self.request.data)),
+            command_of_data(Source(TABLE, self.request.data)),
         )
         go_on = data["outcome"] == "pass" or self.request.keep_going
         for one in self.candidates:  # grows while other parameterisations are added
@@ -313,8 +313,7 @@ class Runner:
             sizes = (rules.retry_iter_warmup, rules.retry_iter_sampling)
         return commands(
             one.model,
-            TABLE,
-            columns(self.request.data),
+            Source(TABLE, self.request.data),
             one.priors,
             seeds={s: stage_seed(self.request.seed, one.name, s) for s in BY_MODEL},
             backend=self.request.engine.name,
