@@ -198,9 +198,11 @@ def _panel(axes: Axes, rows: Sequence[Row], cells: list[Any], what: str) -> None
 
 def report(rows: Sequence[Row], command: str) -> str:
     """Return the page: what was run, what came out."""
-    count = {form: sum(r.form == form and r.good for r in rows) for form in FORMS}
-    tried = len({_cell(row) for row in rows})
-    usable = "; ".join(f"{form} in {n}" for form, n in count.items())
+    own = {form: [row for row in rows if row.form == form] for form in FORMS}
+    usable = "; ".join(
+        f"{form} {sum(row.good for row in fits)} of {len(fits)}"
+        for form, fits in own.items()
+    )
     missing = len(REPORTED) * len(FORMS) - len(rows)
     lacking = f" {missing} fits of the grid have not been run." if missing else ""
     return f"""# The omega grid
@@ -213,7 +215,7 @@ posterior, effects included; the thread's are the worst of mu, omega and sigma. 
 include warmup. Usable: R-hat below {MOST_RHAT}, bulk and tail ESS above {LEAST_ESS}, no
 divergence.
 
-Of {tried} cells these are usable: {usable}.{lacking}
+Usable cells: {usable}.{lacking}
 
 ![Least effective draws by form and cell; hollow: not usable](omega_grid.png)
 

@@ -44,7 +44,7 @@ def test_the_page_judges_by_the_worst_and_says_what_is_missing(
     assert good.good
     assert not any(row.good for row in bad)
     page = script.report([good, bad[0]], "command")
-    assert "marginal in 1; adaptive in 0" in page
+    assert "marginal 1 of 1; adaptive 0 of 0; centered 0 of 1" in page
     assert "43 fits of the grid have not been run" in page
     assert "| 0.1 | 5 | marginal | 1.001 | 900 | 800 | 0 | 2.0 | 450.0 | yes |" in page
     assert "| 0.1 | 5 | the thread, PyMC | 1.01 | 883 | 980 | - | - | - | |" in page
