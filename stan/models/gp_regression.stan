@@ -19,8 +19,8 @@
  * y[j]        outcome at point j
  * new_x[m]    inputs of candidate m
  * low, high   ends of each input's range: u = (x - low) / (high - low)
- * center, scale   what the outcome is standardised with: constants, such as mean
- *             and standard deviation of y, in the unit of y
+ * center, scale   constants that standardise the outcome, such as mean and
+ *             standard deviation of y, in the unit of y
  * matern      0 squared exponential, for smooth surfaces; 1 Matern 5/2, for
  *             those that are differentiable twice and no more
  * paths       1 adds f_new, drawn jointly with f; 0 saves its cost, which grows
@@ -35,7 +35,7 @@
  * Parameters (on the scale of (y - center) / scale and of u, no unit)
  * mu          mean of the surface
  * alpha       amplitude: standard deviation of the surface about mu
- * rho[d]      length scale of input d: the distance over which the surface bends
+ * rho[d]      length scale of input d: over what distance the surface bends
  * sigma       standard deviation of the noise
  *
  * Generated, in the units of y and x
@@ -44,12 +44,12 @@
  *             a draw from the prior (Matheron's rule): exact but for a noise of
  *             1e-4 * scale, which the prior's Cholesky factor needs
  * mean_new[m], sd_new[m]   its mean and standard deviation given parameters, y
- * ei[m]       expected improvement E[max(best - f_new, 0)] given the parameters,
- *             best being the least mean of the surface at a point in the
+ * ei[m]       expected improvement E[max(best - f_new, 0)] given parameters and
+ *             y, best being the least mean of the surface at a point in the
  *             likelihood (without noise, the least y); 0 if there is none
  * log_lik[j]  given f[j]
- * log_lik_group[j]   given the parameters and all other points in the likelihood,
- *             in closed form (Rasmussen and Williams, section 5.4.2)
+ * log_lik_group[j]   given the parameters and all other points in the
+ *             likelihood, in closed form (Rasmussen and Williams, 5.4.2)
  *
  * Priors by default, for inputs on [0, 1] and a standardised outcome:
  * mu ~ normal(0, 1); alpha ~ half_normal(2), for few points may miss most of
@@ -59,10 +59,10 @@
  *
  * Sampling: where the surface hardly varies, or there is hardly any noise, the
  * posterior has corners. Of 500 simulations from these priors with 16 points
- * ranks were uniform, but 6% had a divergent transition at adapt_delta 0.95: set
- * 0.99, where hardly one in a hundred has.
+ * ranks were uniform, but 6% had a divergent transition at adapt_delta 0.95:
+ * set 0.99, where hardly one in a hundred has.
  *
- * Sibling: none that keeps f as a parameter; for the posterior of the parameters
+ * Sibling: none that keeps f as a parameter; for the posterior of the others
  * that would be the same model, slower.
  *
  * Sources: Rasmussen and Williams (2006), Gaussian Processes for Machine

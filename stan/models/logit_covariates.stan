@@ -23,8 +23,8 @@
  * Parameters (log-odds, no unit)
  * mu          log-odds of the median group with average covariates
  * b[d]        change of the log-odds for one standard deviation of covariate d
- * tau         residual standard deviation: what the covariates leave unexplained
- *             between groups
+ * tau         residual standard deviation: what the covariates leave
+ *             unexplained between groups
  * z[j]        group j's distance from the regression in units of tau
  *
  * Generated
@@ -39,8 +39,8 @@
  * standard deviation of a covariate; tau ~ half_normal(1), as groups with equal
  * covariates hardly differ from their median by more than a factor exp(2).
  *
- * Sibling: logit_noncentered, which this is where every b is 0. Like that one it
- * suits groups that are small or alike. The likelihood of a group integrated
+ * Sibling: logit_noncentered, which this is where every b is 0. Like that one
+ * it suits groups that are small or alike. The likelihood of a group integrated
  * over z[j] is that of logit_noncentered too, with mu + Z[j] * b as mean.
  *
  * Sources: Gelman and Hill (2007), Data Analysis Using Regression and
