@@ -7,10 +7,9 @@ from typing import Any
 
 from hbstan.data.goals import Matches, matches
 from hbstan.data.info import DatasetInfo
-from hbstan.data.kind import Example
 from hbstan.priors import HalfNormal, Normal
 
-__all__ = ["league_example"]
+__all__ = ["league_data", "league_info"]
 
 _SEED = 14
 _MU, _ADVANTAGE, _SD_ATTACK, _SD_DEFENCE = 0.1, 0.3, 0.3, 0.25
@@ -20,12 +19,8 @@ _TEAMS = (
 )
 
 
-def league_example() -> Example:
-    """Return the bundled dataset ``league``."""
-    return Example(_info(), _build)
-
-
-def _build() -> Matches:
+def league_data() -> Matches:
+    """Return the bundled dataset ``league``, without its name and priors."""
     return _simulated()[0]
 
 
@@ -69,7 +64,8 @@ def _effects(rng: Any, sd: float) -> Any:
     return effects
 
 
-def _info() -> DatasetInfo:
+def league_info() -> DatasetInfo:
+    """Return what is known about ``league``."""
     priors = {
         "mu": Normal(0, 0.5),
         "advantage": Normal(0, 0.5),

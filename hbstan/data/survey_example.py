@@ -6,7 +6,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hbstan.data.info import DatasetInfo
-from hbstan.data.kind import Example
 from hbstan.data.survey import SurveyCells
 from hbstan.data.survey_reader import mrp
 from hbstan.priors import HalfNormal, Normal
@@ -14,7 +13,7 @@ from hbstan.priors import HalfNormal, Normal
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["survey_example"]
+__all__ = ["survey_data", "survey_info"]
 
 _SEED = 20
 _RESPONDENTS = 1000
@@ -35,12 +34,8 @@ _STATES = (
 # fmt: on
 
 
-def survey_example() -> Example:
-    """Return the bundled dataset ``mrp_survey``."""
-    return Example(_info(), _build)
-
-
-def _build() -> SurveyCells:
+def survey_data() -> SurveyCells:
+    """Return the bundled dataset ``mrp_survey``, without its name and priors."""
     return _simulated()[0]
 
 
@@ -128,7 +123,8 @@ def _table(people: Any, urban: Any, n: Any, y: Any) -> SurveyCells:
     )
 
 
-def _info() -> DatasetInfo:
+def survey_info() -> DatasetInfo:
+    """Return what is known about ``mrp_survey``."""
     priors = {
         "alpha": Normal(0, 1.5),
         "beta": Normal(0, 1),

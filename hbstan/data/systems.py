@@ -55,7 +55,11 @@ def _of_groups() -> tuple[Kind, ...]:
             study_estimates.studies,
             tuple(Example(*e) for e in study_examples.examples()),
         ),
-        Kind(survey.SurveyCells, survey_reader.mrp, (survey_example.survey_example(),)),
+        Kind(
+            survey.SurveyCells,
+            survey_reader.mrp,
+            (Example(survey_example.survey_info(), survey_example.survey_data),),
+        ),
     )
 
 
@@ -102,7 +106,11 @@ def _of_sequences() -> tuple[Kind, ...]:
             return_series.returns,
             tuple(Example(*e) for e in return_examples.examples()),
         ),
-        Kind(goals.Matches, goals.matches, (goals_example.league_example(),)),
+        Kind(
+            goals.Matches,
+            goals.matches,
+            (Example(goals_example.league_info(), goals_example.league_data),),
+        ),
         Kind(
             surfaces.Surface,
             surfaces.surface,

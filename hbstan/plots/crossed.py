@@ -123,7 +123,7 @@ def league_table(result: LeagueTable) -> Figure:
     )
     _rows(left, [label_text(team) for team in table.index])
     left.set_xlabel("points")
-    left.legend(loc="upper left", fontsize=8, frameon=False)
+    figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=9)
     values = result.places.to_numpy()
     right.imshow(values, cmap="Blues", vmin=0.0, vmax=values.max(), aspect="auto")
     for (row, place), share in np.ndenumerate(values):
