@@ -98,7 +98,8 @@ def log_likelihood(
     Parameters
     ----------
     parameters : mapping
-        ``b`` of shape ``(draws, I)``, ``a`` of that shape or ``(draws,)``, and
+        ``b`` of shape ``(draws, I)``, ``a`` of that shape or ``(draws,)`` (or
+        ``mu_a``, the logarithm of one for all items), and
         ``theta``, ``(draws, J)``. Without ``theta`` abilities are integrated out,
         and ``mu_country``, ``(draws, C)``, is needed.
     stan : mapping
@@ -165,7 +166,8 @@ def _slopes(parameters: Mapping[str, Any]) -> NDArray[Any]:
     """Return discriminations of shape (draws, I), also where all items share one."""
     import numpy as np
 
-    a, b = np.asarray(parameters["a"]), np.asarray(parameters["b"])
+    b = np.asarray(parameters["b"])
+    a = np.asarray(parameters["a"] if "a" in parameters else np.exp(parameters["mu_a"]))
     return np.broadcast_to(a if a.ndim == b.ndim else a[:, None], b.shape)
 
 

@@ -322,6 +322,16 @@ def test_log_likelihood_is_that_of_scipy(name: str) -> None:
     np.testing.assert_allclose(log_likelihood(draws, data.to_stan() | {}), expected)
 
 
+@pytest.mark.parametrize("name", ["irt_1pl", "irt_2pl"])
+def test_ranked_parameters_suffice_for_the_likelihood(name: str) -> None:
+    data = hb.datasets.load("pisa_like")
+    assert isinstance(data, ItemResponses)
+    draws = drawn(name, 5, 4, data)
+    ranked = {key: draws[key] for key in get(name).ranked}
+    found = log_likelihood(ranked, data.to_stan())
+    np.testing.assert_allclose(found, marginal(draws, data.to_stan()).sum(axis=1))
+
+
 def test_integrated_likelihood_is_that_of_adaptive_quadrature() -> None:
     data = hb.datasets.load("pisa_like")
     assert isinstance(data, ItemResponses)
