@@ -121,8 +121,10 @@ def design(data: Any) -> tuple[np.ndarray, np.ndarray]:
 def predictor(data: Any, at: dict[str, Any], *, own: bool = True) -> np.ndarray:
     x, w = design(data)
     eta = x @ np.concatenate([[at["intercept"]], at["slope"]])
+    if not own:
+        return eta
     u = at["u"] if "u" in at else factor_of(at) @ at["z"]
-    return eta + (w * u[:, data.rows()].T).sum(axis=1) if own else eta
+    return eta + (w * u[:, data.rows()].T).sum(axis=1)
 
 
 def log_rows(data: Any, at: dict[str, Any]) -> np.ndarray:
@@ -306,7 +308,7 @@ def test_the_quadrature_at_extremes() -> None:
     for size, tau, shift in ((1, 0.0, 0), (3, 20.0, -5), (80, 3.0, 6), (300, 0.01, 1)):
         eta = rng.normal(shift, 1.5, size)
         for y in (np.zeros(size), np.ones(size), rng.integers(0, 2, size) * 1.0):
-            got = rows_logit_normal(y, eta, [size], tau)[0]
+            got = rows_logit_normal(y=y, eta=eta, n=[size], tau=tau)[0]
             assert got == pytest.approx(log_integral(y, eta, tau), abs=1e-6)
 
 
