@@ -669,7 +669,7 @@ def test_a_wrong_generator_is_found_out() -> None:
             models.get(LINEAR).program.file,
             generator=generate,
             design=stan,
-            n_sims=60,
+            n_sims=40,
             seed=1,
             backend="stanli",
             executor="serial",
