@@ -43,7 +43,19 @@
  * half_normal(0.5), a shock seldom doubles or halves the standard deviation at
  * once.
  *
- * Sibling: sv_noncentered samples standardised shocks.
+ * Sibling: sv_noncentered samples standardised shocks. Prefer it: a single
+ * return says little of its own h, so that here sigma_eta and the path hold each
+ * other fast where sigma_eta may be small. With default priors calibration is not
+ * possible: of 100 fits to series of 100 simulated returns 73 did not converge.
+ * Least bulk ESS of mu, phi, sigma_eta and h for 250 returns, 4 chains of 1000
+ * draws (scripts/volatility_forms.py):
+ *
+ *   phi   sigma_eta   non-centered   centered
+ *   0.5   0.05        2410           7
+ *   0.5   0.3         1480           7
+ *   0.5   1.5         994            247
+ *   0.9   0.05        2333           9
+ *   0.9   0.3         1948           44
  *
  * Sources: Kim, Shephard and Chib (1998), doi:10.1111/1467-937X.00050; on the
  * disturbances in place of the states Durbin and Koopman (2002),

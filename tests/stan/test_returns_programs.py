@@ -306,8 +306,6 @@ def test_the_bundled_truth_is_recovered() -> None:
         "volatility",
         seed=1,
         backend="stanli",
-        iter_warmup=500,
-        iter_sampling=500,
         predictive=False,
     )
     assert fit.diagnose()["rhat"].passed
