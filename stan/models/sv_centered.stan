@@ -44,11 +44,11 @@
  * once.
  *
  * Sibling: sv_noncentered samples standardised shocks. Prefer it: a single
- * return says little of its own h, so that here sigma_eta and the path hold each
- * other fast where sigma_eta may be small. With default priors calibration is not
- * possible: of 100 fits to series of 100 simulated returns 73 did not converge.
- * Least bulk ESS of mu, phi, sigma_eta and h for 250 returns, 4 chains of 1000
- * draws (scripts/volatility_forms.py):
+ * return says little of its own h, so that here sigma_eta and the path hold
+ * each other fast where sigma_eta may be small. With default priors calibration
+ * is not possible: of 100 fits to series of 100 simulated returns 73 did not
+ * converge. Least bulk ESS of mu, phi, sigma_eta and h for 250 returns, 4
+ * chains of 1000 draws (scripts/volatility_forms.py):
  *
  *   phi   sigma_eta   non-centered   centered
  *   0.5   0.05        2410           7
