@@ -144,9 +144,9 @@ def assess(
     pooling suffices if nowhere in tau's interval partial pooling lowers the mean
     squared error by ``least_gain``; complete pooling suffices if the same holds of it
     at the interval's upper end. If either suffices, or every group's standard error is
-    below ``relevant``, the verdict is "not worth it". Otherwise the gain over no pooling at
-    the estimated tau decides, and "probably" is added unless the interval's other end
-    says the same.
+    below ``relevant``, the verdict is "not worth it". Otherwise the gain over no
+    pooling at the estimated tau decides, and "probably" is added unless the interval's
+    other end says the same.
 
     The prediction is about the accuracy of point estimates. A posterior has other
     uses, which this does not count: intervals for groups without events, ranks,
