@@ -22,6 +22,10 @@ LONG = {
     *("test_programs_density", "test_programs_outputs", "test_programs_text"),
     *("test_sbc_backends", "test_sbc_controls", "test_sbc_dask", "test_sbc_kill"),
     *("test_sensitivity", "test_skeleton", "test_streams", "test_workflow"),
+    *("test_football_poisson", "test_form_chosen", "test_forms", "test_gp_regression"),
+    *("test_irt", "test_laboratory_fits", "test_logit_covariates", "test_mrp_logit"),
+    *("test_normal_groups", "test_omega_grid", "test_regression"),
+    *("test_returns_programs", "test_studies_programs", "test_workflow_systems"),
 }
 
 

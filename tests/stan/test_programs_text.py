@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from cases import LEGAL, is_normal
-from programs import FUNCTIONS, MODELS, PROGRAMS
+from programs import APART, EVERY, FUNCTIONS, MODELS, PROGRAMS
 
+from hbstan import models
 from hbstan.toolchain import find_cmdstan
 
 SOURCES = [*sorted(MODELS.glob("*.stan")), *sorted(FUNCTIONS.glob("*.stanfunctions"))]
@@ -33,6 +34,23 @@ def test_header_names_every_datum_parameter_and_source(name: str) -> None:
     words += ["theta[j]  " if k == "theta" else f"{k} " for k in LEGAL[name]]
     words.append("sigma[j]" if is_normal(name) else "n[j]")
     assert [word for word in words if word not in header] == []
+
+
+@pytest.mark.parametrize("name", sorted(APART))
+def test_headers_of_the_others_name_what_all_programs_have(name: str) -> None:
+    header = (MODELS / f"{name}.stan").read_text().split("*/")[0]
+    words = ["Model", "Data", "Parameters", "Prior", "Source"]
+    words += ["J ", "holdout[j]", "predictive", "prior_X"]
+    words += [p.name for p in models.get(name).top_level]
+    assert [word for word in words if word not in header] == []
+
+
+def test_every_program_is_tested_and_in_the_catalogue() -> None:
+    assert set(EVERY) == set(models.names())
+    assert set(LEGAL) == set(PROGRAMS)
+    for name, file in APART.items():
+        text = (Path(__file__).parent / f"test_{file}.py").read_text()
+        assert name in text or name.rpartition("_")[2] in text, name
 
 
 def find_stanc() -> str | None:
