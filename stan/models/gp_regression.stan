@@ -111,7 +111,9 @@ transformed data {
   array[J + M] vector[D] u;
   for (d in 1 : D) {
     U[1 : J, d] = (x[ : , d] - low[d]) / (high[d] - low[d]);
-    U[J + 1 : J + M, d] = (new_x[ : , d] - low[d]) / (high[d] - low[d]);
+    if (M > 0) {
+      U[J + 1 : J + M, d] = (new_x[ : , d] - low[d]) / (high[d] - low[d]);
+    }
   }
   for (j in 1 : J + M) {
     u[j] = U[j]';
@@ -196,9 +198,14 @@ generated quantities {
       log_lik[j] = normal_lpdf(y[j] | f[j], scale * sqrt(variance));
       log_lik_group[j] = normal_lpdf(y[j] | m_other[j], sd_other);
     }
-    f_new = center + scale * surface[J + 1 : drawn];
-    mean_new = center + scale * m[J + 1 : J + M];
-    sd_new = scale * sqrt(v[J + 1 : J + M]);
+    // A range that begins behind the end is an error, even if it is empty.
+    if (drawn > J) {
+      f_new = center + scale * surface[J + 1 : drawn];
+    }
+    if (M > 0) {
+      mean_new = center + scale * m[J + 1 : J + M];
+      sd_new = scale * sqrt(v[J + 1 : J + M]);
+    }
     if (N > 0) {
       real best = center + scale * min(m[observed]);
       ei = expected_improvement(mean_new, sd_new, best);
