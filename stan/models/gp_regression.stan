@@ -155,7 +155,7 @@ generated quantities {
   vector<lower=0>[D] lengthscale = rho .* (high - low);
   vector[K] f;
   vector[paths * C] f_new;
-  vector[C] mean_new;
+  vector[C] mean_new = rep_vector(0, C);
   vector<lower=0>[C] sd_new = rep_vector(0, C);
   vector<lower=0>[C] ei = rep_vector(0, C);
   array[K] real y_rep;
