@@ -59,8 +59,6 @@
  */
 functions {
   #include priors.stanfunctions
-  #include regression.stanfunctions
-  
   #include logistic_group.stanfunctions
 }
 data {

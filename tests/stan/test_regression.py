@@ -297,12 +297,9 @@ def test_the_quadrature_at_extremes() -> None:
     from programs import FUNCTIONS
 
     source = (FUNCTIONS / "logistic_group.stanfunctions").read_text()
-    inner = (FUNCTIONS / "quadrature.stanfunctions").read_text()
-    code = (
-        "functions {\n"
-        + source.replace("#include quadrature.stanfunctions", inner)
-        + "}\n"
-    )
+    inner = (FUNCTIONS / "regression.stanfunctions").read_text()
+    whole = source.replace("#include regression.stanfunctions\n", inner)
+    code = "functions {\n" + whole + "}\n"
     rows_logit_normal = stanli.Function("rows_logit_normal", stan_code=code)
     rng = np.random.default_rng(2)
     for size, tau, shift in ((1, 0.0, 0), (3, 20.0, -5), (80, 3.0, 6), (300, 0.01, 1)):
