@@ -27,8 +27,12 @@ from hbstan.sbc.limits import Limits, problems
 
 #: Where the default of 500 + 500 is too short: with few trials worth of prior data
 #: the groups' log-odds wander far, and chains of the beta-binomial move slowly.
-ITERATIONS: dict[str, dict[str, Any]] = {
-    "beta_binomial": {"iter_warmup": 1000, "iter_sampling": 2000}
+#: Surfaces of few points have length scales that the data hardly bound.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "beta_binomial": {"iter_warmup": 1000, "iter_sampling": 2000},
+    "gp_regression": {"adapt_delta": 0.99},
+    "sv_centered": {"design": "volatility_short"},
+    "sv_noncentered": {"design": "volatility_short"},
 }
 #: Models that do not pass, the checks that may fail, and why.
 KNOWN: dict[str, tuple[frozenset[str], str]] = {
@@ -39,6 +43,10 @@ KNOWN: dict[str, tuple[frozenset[str], str]] = {
     "eight_schools_centered": (
         frozenset({"convergence", "divergences", "uniformity"}),
         "most prior draws of tau give estimates that cannot tell the groups apart",
+    ),
+    "sv_centered": (
+        frozenset({"convergence", "divergences"}),
+        "where the shocks are small, the path is confined to the neck of a funnel",
     ),
     "logit_mixture": (
         frozenset({"convergence", "divergences"}),
@@ -88,7 +96,7 @@ def calibrate(model: str, options: argparse.Namespace) -> Run:
             workers=options.workers,
             store=folder / "store",
             resume=True,
-            **ITERATIONS.get(model, {}),
+            **SETTINGS.get(model, {}),
         )
         result.save(folder / "sbc.nc")
         result.save_summary(folder / "summary.json")
