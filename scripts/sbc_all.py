@@ -31,8 +31,6 @@ from hbstan.sbc.limits import Limits, problems
 SETTINGS: dict[str, dict[str, Any]] = {
     "beta_binomial": {"iter_warmup": 1000, "iter_sampling": 2000},
     "gp_regression": {"adapt_delta": 0.99},
-    "sv_centered": {"design": "volatility_short"},
-    "sv_noncentered": {"design": "volatility_short"},
 }
 #: Models that do not pass, the checks that may fail, and why.
 KNOWN: dict[str, tuple[frozenset[str], str]] = {

@@ -53,7 +53,7 @@ class BinomialCovariates(SystemData):
     arrays: ClassVar[Mapping[str, str]] = {"n": "int64", "y": "int64", "X": "float64"}
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {"X": ("group", "covariate")}
     named: ClassVar[tuple[str, ...]] = ("covariate",)
-    outcome: ClassVar[str] = "count"
+    outcome: ClassVar[str] = "binomial"
     _roles: ClassVar[Mapping[str, str]] = {"trials": "n", "events": "y"}
 
     n: NDArray[np.int64]

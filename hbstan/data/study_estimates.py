@@ -60,6 +60,7 @@ class Studies(SystemData):
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {"X": ("group", "covariate")}
     named: ClassVar[tuple[str, ...]] = ("covariate",)
     unit: ClassVar[str] = "study"
+    outcome: ClassVar[str] = "normal"
     _roles: ClassVar[Mapping[str, str]] = {"estimate": "y", "se": "sigma"}
 
     y: NDArray[np.float64]

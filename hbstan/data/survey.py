@@ -68,7 +68,7 @@ class SurveyCells(SystemData):
         "X": ("group", "covariate"),
     }
     named: ClassVar[tuple[str, ...]] = ("factor", "level", "covariate")
-    outcome: ClassVar[str] = "count"
+    outcome: ClassVar[str] = "binomial"
     unit: ClassVar[str] = "cell"
     _roles: ClassVar[Mapping[str, str]] = {}
 

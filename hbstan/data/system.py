@@ -63,6 +63,13 @@ class SystemData(Dataset):
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def units(self) -> str:
+        """What several units are called."""
+        if self.unit.endswith("y"):
+            return f"{self.unit[:-1]}ies"
+        return f"{self.unit}s"
+
+    @property
     def hash(self) -> str:
         """SHA-256 over kind, labels and values, as 64 hexadecimal digits."""
         import numpy as np

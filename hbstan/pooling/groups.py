@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hbstan.data.systems import kinds
 from hbstan.errors import FitError, SettingsError
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ def grouped(fit: Fit) -> Grouped:
     constant = fit.tree["constant_data"].to_dataset() if both else {}
     size = next((s for s in ("n", "sigma") if s in constant), "")
     y = observed.get("y")
+    known = kinds().get(str(fit.tree.attrs.get("data_kind", "")))
+    if known is not None and known.data.outcome not in ("binomial", "normal"):
+        # Their n and sigma are something else.
+        y = None
     if y is None or not size or y.ndim != 1 or constant[size].shape != y.shape:
         raise FitError(
             f"{fit.model} was not fitted to grouped data: outcomes y with trials n or "

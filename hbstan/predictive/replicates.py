@@ -217,6 +217,13 @@ def new_groups(fit: Fit, seed: int) -> Replicates:
     kind, labels, design, y = _outcomes(fit)
     model = catalogue_model(fit)
     rng = np.random.default_rng(seed)
+    system = system_of(model)
+    if system is not None and system.redraw is not None:
+        stan = dataset_of(fit).to_stan()
+        sizes = fit.posterior.sizes
+        made = system.redraw(_top_level(fit, model), stan, rng)
+        y_rep = made.reshape(sizes["chain"], sizes["draw"], -1)
+        return Replicates(kind, labels, design, y, y_rep, _held_out(fit))
     drawn = draw_parameters(fit, model, len(labels), rng)
     outcomes = simulate.draw_data(model, drawn, design, rng)
     sizes = fit.posterior.sizes
@@ -246,7 +253,20 @@ def has_population(fit: Fit) -> bool:
     edited = bool(fit.tree.attrs.get("program_file", ""))
     if edited or fit.model not in models.names():
         return False
-    return system_of(models.get(fit.model)) is None
+    system = system_of(models.get(fit.model))
+    return system is None or system.redraw is not None
+
+
+def _top_level(fit: Fit, model: Model) -> dict[str, NDArray[Any]]:
+    """Return the draws of top-level parameters, with one dimension of draws."""
+    out = {}
+    for parameter in model.top_level:
+        if parameter.name not in fit.posterior:  # a vector without elements
+            continue
+        draws = fit.posterior[parameter.name].transpose("chain", "draw", ...)
+        values = draws.values
+        out[parameter.name] = values.reshape(-1, *values.shape[2:])
+    return out
 
 
 def draw_parameters(

@@ -220,7 +220,7 @@ def _design(
     else:
         dataset = reader.load(design)
     if isinstance(dataset, SystemData):
-        return dataset, f"{dataset.name}: {dataset.J} {dataset.unit}s"
+        return dataset, f"{dataset.name}: {dataset.J} {dataset.units}"
     stan = dataset.to_stan()
     sizes = "n" if "n" in stan else "sigma"
     words = ", ".join(f"{value:g}" for value in stan[sizes])

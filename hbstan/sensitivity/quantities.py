@@ -21,6 +21,8 @@ __all__ = ["Quantity", "draws_of", "fault_of", "quantities"]
 _INTERNAL = ("z", "xi")
 #: Tails of a larger Pareto k have no standard deviation.
 _HEAVY = 0.5
+#: From here on draws are of the upper tail.
+_IN_TAIL = 0.8
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,12 @@ def _elements(fit: Fit, names: Iterable[str]) -> Iterator[Quantity]:
 
 
 def _tail(draws: NDArray[Any]) -> float:
-    """Return Pareto's k of the upper tail."""
+    """Return Pareto's k of the upper tail; none, if its values are all the same."""
+    import numpy as np
     from arviz_stats.base import array_stats
 
+    if np.quantile(draws, _IN_TAIL) == draws.max():
+        return -np.inf
     return float(
         array_stats.pareto_khat(draws, chain_axis=0, draw_axis=1, tail="right")
     )

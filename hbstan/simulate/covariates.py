@@ -53,5 +53,18 @@ def _log_likelihood(
     return np.asarray(each.sum(axis=-1))
 
 
+def _redraw(
+    top: Mapping[str, Any], stan: Mapping[str, Any], rng: np.random.Generator
+) -> NDArray[Any]:
+    """Draw events of new groups with the same covariates and trials."""
+    import numpy as np
+    from scipy.special import expit
+
+    mean = np.asarray(top["mu"])[:, None] + np.asarray(top["b"]) @ _standardised(stan).T
+    theta = rng.normal(mean, np.asarray(top["tau"])[:, None])
+    events: NDArray[Any] = rng.binomial(np.asarray(stan["n"]), expit(theta))
+    return events
+
+
 #: The simulator of the logit with covariates of groups.
-LOGIT_COVARIATES = System(_parameters, _outcomes, _log_likelihood)
+LOGIT_COVARIATES = System(_parameters, _outcomes, _log_likelihood, _redraw)

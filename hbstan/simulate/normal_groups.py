@@ -68,7 +68,18 @@ def _log_likelihood(
     return total
 
 
+def _redraw(
+    top: Mapping[str, Any], stan: Mapping[str, Any], rng: np.random.Generator
+) -> NDArray[Any]:
+    """Draw means of new groups, ``normal(mu, sqrt(tau^2 + sigma^2 / n_j))``."""
+    import numpy as np
+
+    mu, tau, sigma = (np.asarray(top[k])[:, None] for k in ("mu", "tau", "sigma"))
+    means: NDArray[Any] = rng.normal(mu, np.hypot(tau, sigma / np.sqrt(stan["n"])))
+    return means
+
+
 #: Groups of a normal population: all forms but one.
-POPULATION = System(_parameters, _outcomes, _log_likelihood)
+POPULATION = System(_parameters, _outcomes, _log_likelihood, _redraw)
 #: Groups whose effects sum to zero about their mean.
 SUM_TO_ZERO = System(_sum_to_zero, _outcomes, _log_likelihood)

@@ -57,5 +57,21 @@ def _log_likelihood(
     return total
 
 
+def _redraw(
+    top: Mapping[str, Any], stan: Mapping[str, Any], rng: np.random.Generator
+) -> NDArray[Any]:
+    """Draw estimates of new studies with the same covariates and errors."""
+    import numpy as np
+
+    X = np.asarray(stan["X"], dtype=float).reshape(int(stan["J"]), -1)
+    mean = np.asarray(top["mu"])[:, None]
+    if X.shape[1]:
+        scaled = (X - X.mean(axis=0)) / X.std(axis=0, ddof=1)
+        mean = mean + np.asarray(top["beta_std"]) @ scaled.T
+    spread = np.hypot(np.asarray(top["tau"])[:, None], stan["sigma"])
+    estimates: NDArray[Any] = rng.normal(np.broadcast_to(mean, spread.shape), spread)
+    return estimates
+
+
 #: ``y_j ~ normal(theta_j, sigma_j)``, ``theta_j ~ normal(a + x_j beta, tau)``.
-META_REGRESSION = System(_parameters, _outcomes, _log_likelihood)
+META_REGRESSION = System(_parameters, _outcomes, _log_likelihood, _redraw)

@@ -30,6 +30,10 @@ class System:
     log_likelihood : callable
         (parameters, stan) -> the joint log likelihood, ``(draws,)``. The parameters
         have a leading dimension of draws; ``stan`` has the outcomes.
+    redraw : callable, optional
+        (top-level parameters, stan, rng) -> outcomes ``y`` of as many new groups, whose
+        own parameters are drawn from the population: ``(draws, *shape of y)``. None
+        where groups are not drawn one by one, as the times of a series.
     """
 
     parameters: Callable[
@@ -40,6 +44,12 @@ class System:
         [Mapping[str, Any], Mapping[str, Any], np.random.Generator], dict[str, Any]
     ]
     log_likelihood: Callable[[Mapping[str, Any], Mapping[str, Any]], NDArray[Any]]
+    redraw: (
+        Callable[
+            [Mapping[str, Any], Mapping[str, Any], np.random.Generator], NDArray[Any]
+        ]
+        | None
+    ) = None
 
 
 def draw_top(

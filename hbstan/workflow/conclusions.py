@@ -279,7 +279,8 @@ def _extreme(word: str, groups: Any, chances: Any, rate: bool) -> str:
 def _pools(fit: Fit) -> bool:
     """Tell whether the model is of the catalogue and has a population of groups."""
     entry = fit.like
-    return has_population(fit) and entry is not None and entry.pooling == "partial"
+    known = has_population(fit) and not _is_system(fit)
+    return known and entry is not None and entry.pooling == "partial"
 
 
 def _typical(fit: Fit, rate: bool) -> str:

@@ -63,12 +63,12 @@ def _enough(data: SystemData, limits: DataCriteria) -> Check:
     passed = limits.min_groups <= data.J
     return Check(
         "groups",
-        f"There are enough {data.unit}s to learn how they differ",
+        f"There are enough {data.units} to learn how they differ",
         Outcome.PASS if passed else Outcome.FAIL,
         float(data.J),
         float(limits.min_groups),
-        f">= {limits.min_groups} {data.unit}s",
-        detail=f"{data.J} {data.unit}s have data",
+        f">= {limits.min_groups} {data.units}",
+        detail=f"{data.J} {data.units} have data",
         advice=""
         if passed
         else "Analyse so few one by one, or bring knowledge of how they differ as a "

@@ -131,7 +131,7 @@ def _title(data: Any) -> str:
         return f"{data.name}: {data.J} groups, {events:,} events in {trials:,} trials"
     if data.kind == "normal":
         return f"{data.name}: estimates of {data.J} groups"
-    return f"{data.name}: {data.J} {data.unit}s"
+    return f"{data.name}: {data.J} {data.units}"
 
 
 def _answers(runner: Runner, preferred: str | None) -> dict[str, Any] | None:
