@@ -111,6 +111,12 @@ class RegressionRows(SystemData):
         sums = np.bincount(self.rows(), weights=self.y, minlength=self.J)
         return sums / np.bincount(self.rows(), minlength=self.J)
 
+    @property
+    def coords(self) -> dict[str, list[Any]]:
+        """Labels by dimension; both dimensions of a correlation have the effects'."""
+        known = super().coords
+        return {**known, "other": known.get("effect", [])}
+
     def reading(self) -> dict[str, str | list[str]]:
         """Return the columns with which :meth:`to_frame` is read again, by role."""
         columns = [_column_of(label) for label in self.covariates]

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hbstan.diagnostics.convergence import check_ess, check_rhat, tail_ess
-from hbstan.diagnostics.draws import check_draws, columns_of
+from hbstan.diagnostics.draws import check_draws, columns_of, is_constant
 from hbstan.diagnostics.sampler import check_bfmi, check_divergences, check_treedepth
 from hbstan.diagnostics.thresholds import Thresholds
 from hbstan.errors import FitError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
             """The labelled tree."""
 
 
-__all__ = ["Thresholds", "columns_of", "diagnose", "tail_ess"]
+__all__ = ["Thresholds", "columns_of", "diagnose", "is_constant", "tail_ess"]
 
 
 def diagnose(

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-__all__ = ["Column", "check_draws", "columns_of"]
+__all__ = ["Column", "check_draws", "columns_of", "is_constant"]
+
+#: Draws that differ by less, relatively, differ by rounding alone.
+_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,22 @@ def columns_of(posterior: xr.Dataset) -> Iterator[Column]:
             yield Column(label, str(name), values.values[(..., *index)])
 
 
+def is_constant(draws: NDArray[Any]) -> bool:
+    """Whether draws are the same but for rounding: a constant by construction.
+
+    The diagonal of a correlation matrix, computed from its Cholesky factor, is such a
+    quantity. It has no R-hat and no effective sample size.
+
+    Parameters
+    ----------
+    draws : ndarray
+        Finite.
+    """
+    import numpy as np
+
+    return bool(np.ptp(draws) <= _ROUNDING * np.max(np.abs(draws)))
+
+
 def check_draws(
     columns: list[Column], sampled: set[str] | None
 ) -> tuple[list[Column], Check]:
@@ -58,7 +77,7 @@ def check_draws(
             infinite.append(column.label)
             continue
         flat = np.ptp(column.draws, axis=1) == 0
-        if np.ptp(column.draws) == 0:
+        if is_constant(column.draws):
             still.setdefault(column.variable, []).append(column.label)
         elif flat.any():
             stuck.append(column.label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hbstan.diagnostics import is_constant
 from hbstan.errors import FitError
 from hbstan.plots.many import MOST_ROWS, many_groups
 from hbstan.plots.style import ACCENT, BASE, CHAINS, GRID, MUTED, label_text
@@ -77,7 +78,7 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
     axes.scatter(
         table["mean"], rows, s=30, color=BASE, zorder=4, label="posterior mean"
     )
-    name = next((n for n in ("p_pop_mean", "mu") if n in fit.posterior), None)
+    name = _population(fit)
     if name is not None:  # groups without pooling have no population
         _mark_population(axes, float(fit.posterior[name].mean()), name)
     _name_rows(axes, [_row_label(label, row) for label, row in table.iterrows()])
@@ -270,6 +271,16 @@ def _mark_population(axes: Axes, mean: float, name: str) -> None:
     axes.axvline(mean, color=MUTED, linestyle="--", linewidth=1, label=label)
 
 
+def _population(fit: Fit) -> str | None:
+    """Return the variable that is the population's average on the estimates' scale."""
+    assert fit.like is not None  # or there would be no estimate
+    units = {p.name: p.unit for p in fit.like.parameters}
+    if "p_pop_mean" in fit.posterior:
+        return "p_pop_mean"
+    same = units.get("mu") == units.get(str(fit.estimate))
+    return "mu" if same and "mu" in fit.posterior else None
+
+
 def _estimate_label(fit: Fit) -> str:
     assert fit.like is not None  # or there would be no estimate
     parameter = next(p for p in fit.like.parameters if p.name == fit.estimate)
@@ -291,7 +302,9 @@ def _scalars(fit: Fit, names: list[str]) -> dict[str, Any]:
             out[name] = draws
             continue
         flat = draws.stack(element=inner)
-        moving = flat.isel(element=flat.std(("chain", "draw")).values > 0)
+        places = range(flat.sizes["element"])
+        still = [is_constant(flat.isel(element=i).values) for i in places]
+        moving = flat.isel(element=[i for i in places if not still[i]])
         for i in range(min(moving.sizes["element"], _MOST_GROUPS)):
             one = moving.isel(element=i)
             place = one["element"].item()

@@ -32,6 +32,7 @@ def default_swaps(fit: Fit) -> dict[str, list[Prior]]:
     concentration  a gamma's with half and twice the rate; a Pareto's with half and
                    twice the shape; one of the other family with the same median
                    (a gamma of shape 1)
+    correlation    ``LKJ(1)``, which is uniform, and an LKJ with twice the eta
     =============  ===============================================================
 
     Half-Cauchy and half-Student-t scales are those of Gelman (2006,
@@ -100,9 +101,15 @@ def _concentrations(own: Prior, parameter: Parameter) -> list[Prior]:
     return varied
 
 
+def _correlations(own: Prior, parameter: Parameter) -> list[Prior]:
+    assert isinstance(own, pr.LKJ)
+    return [pr.LKJ(1.0), pr.LKJ(2.0 * own.eta)]
+
+
 _BY_ROLE: Mapping[str, Callable[[Prior, Parameter], list[Prior]]] = {
     "location": _locations,
     "scale": _scales,
     "probability": _probabilities,
     "concentration": _concentrations,
+    "correlation": _correlations,
 }

@@ -24,6 +24,7 @@ def power_of(prior: Prior, alpha: float) -> Prior:
     Pareto(m, shape)     ``Pareto(m, alpha (shape + 1) - 1)``
     (Half)StudentT       ``df' = alpha (df + 1) - 1``, ``scale' = scale *
                          sqrt(df / df')``; a HalfCauchy is one of df 1
+    LKJ(eta)             ``LKJ(alpha (eta - 1) + 1)``
     ===================  ======================================================
 
     Parameters
@@ -82,5 +83,6 @@ _RULES: Mapping[type[Prior], Callable[..., Prior]] = {
     pr.Pareto: lambda a, low, shape: pr.Pareto(low, a * (shape + 1.0) - 1.0),
     pr.StudentT: _student_t,
     pr.HalfStudentT: _half_student_t,
+    pr.LKJ: lambda a, eta: pr.LKJ(a * (eta - 1.0) + 1.0),
     pr.HalfCauchy: lambda a, scale: _half_student_t(a, 1.0, scale),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hbstan.diagnostics import columns_of
+from hbstan.diagnostics import columns_of, is_constant
 from hbstan.errors import FitError
 from hbstan.refit import Change, Refit
 
@@ -82,7 +82,7 @@ def quantities(fit: Fit, var_names: Iterable[str] | None = None) -> list[Quantit
 
     found, spread = [], _concentrations(fit)
     for place in _elements(fit, _names(fit, var_names)):
-        if np.ptp(place.draws) == 0:
+        if is_constant(place.draws):
             continue
         positive = place.draws.min() > 0
         if positive and (place.variable in spread or _tail(place.draws) > _HEAVY):

@@ -13,6 +13,7 @@ import hbstan as hb
 from hbstan import models, plots
 from hbstan.predictive.replicates import has_population, of_fit
 from hbstan.refit import Change, dataset_of, refit
+from hbstan.sensitivity.alternatives import default_swaps
 from hbstan.workflow import check_prior, conclude, describe_data
 
 SYSTEMS = [
@@ -112,6 +113,18 @@ def test_the_data_are_described(name: str) -> None:
     assert stage.checks["information"].passed
     assert stage.tables[0].rows
     assert stage.pictures[0].draw().axes
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_priors_are_scaled_and_have_alternatives(
+    name: str, fits: dict[str, hb.Fit]
+) -> None:
+    swaps = default_swaps(fits[name])
+    assert set(swaps) == {p.name for p in models.get(name).top_level}
+    assert all(swaps.values())
+    scaled = hb.power_scaling(fits[name], refit_when_unreliable=False)
+    assert len(scaled.table)
+    assert scaled.table["all priors"].notna().any()
 
 
 @pytest.mark.parametrize("name", KINDS)

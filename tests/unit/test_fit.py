@@ -223,7 +223,7 @@ def test_settings_are_checked_before_anything_runs() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"model": "logit"}, ModelError, "there is no model 'logit'"),
+        ({"model": "logits"}, ModelError, "there is no model 'logits'"),
         ({"model": "eight_schools_centered"}, ModelError, "normal data"),
         ({"data": "eight_schools"}, ModelError, "binomial data"),
         ({"data": {"y": [1]}}, DataError, "takes a dataset, not dict"),

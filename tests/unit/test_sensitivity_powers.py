@@ -12,11 +12,12 @@ from sensitivity_exact import distance
 
 import hbstan as hb
 from hbstan.errors import PriorError
-from hbstan.priors import FAMILIES, Prior
+from hbstan.priors import FAMILIES, LKJ, Prior
 from hbstan.sensitivity import power_of
 from hbstan.sensitivity.distance import cjs_distance, noise
 
 PRIORS = [
+    LKJ(2.0),
     hb.Normal(1.5, 2.0),
     hb.StudentT(3.0, -1.0, 2.0),
     hb.HalfNormal(0.7),
