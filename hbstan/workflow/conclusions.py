@@ -344,11 +344,18 @@ def _population(fit: Fit) -> list[Table]:
 
 
 def _forest(fit: Fit) -> Picture:
+    dots = (
+        "Dots: estimates, with the range in which the underlying value lies with 94 % "
+        "probability."
+    )
+    raw = "" if _is_system(fit) else ", larger for larger groups"
+    caption = (
+        f"Open circles: what was observed{raw}. {dots} Arrows: how far an estimate "
+        "moved from what was observed towards the average."
+    )
     return Picture(
         "answers",
-        "Open circles: what was observed, larger for larger groups. Dots: estimates, "
-        "with the range in which the underlying value lies with 94 % probability. "
-        "Arrows: how far an estimate moved from what was observed towards the average.",
+        caption if "raw" in fit.groups() else dots,
         f"Estimates of {len(fit.groups())} groups with intervals beside the raw "
         "figures.",
         lambda: plots.forest(fit),

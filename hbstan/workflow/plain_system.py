@@ -51,6 +51,8 @@ def system_sentences(fit: Fit) -> list[str]:
                 f"{parameter.meaning[:1].upper()}{parameter.meaning[1:]}{place}: about "
                 f"{mean:.3g}, likely between {low:.3g} and {high:.3g}{unit}."
             )
+    if out:
+        out[0] += f" (Likely means: with a probability of {_CI[1] - _CI[0]:.0%}.)"
     return out
 
 
