@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan import backends
+from hbstan.data.systems import kinds
 from hbstan.errors import DataError, FitError, SettingsError
 from hbstan.predictive import designs
 from hbstan.predictive.arguments import seed_or_fresh
@@ -157,6 +158,13 @@ def predict(
     if groups not in _GROUPS:
         raise SettingsError(f"groups is {groups!r}, but must be same or new.")
     seed = seed_or_fresh(seed)
+    kind = str(fit.tree.attrs.get("data_kind", ""))
+    if kind in kinds():
+        raise FitError(
+            f"new {kind} data cannot be predicted from the fit of {fit.model}.",
+            remedy="Hold out what is to be predicted (hb.fit(..., holdout=[...])): its "
+            "y_rep are predictions; rows of a regression: hb.predict_rows.",
+        )
     engine = backends.choose(fit.backend if backend is None else backend)
     base = planned(fit)
     kind = "binomial" if "n" in base.stan else "normal"

@@ -24,6 +24,7 @@ from hbstan.sbc.problem import Problem, problem
 from hbstan.sbc.ranks import Ranking
 from hbstan.sbc.run import Options, calibrate, run_seed
 from hbstan.simulate import draw_data, draw_groups
+from hbstan.simulate.systems import system_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -233,7 +234,19 @@ max_treedepth, metric, progress
     )
     options = replace(options, seed=run_seed(options))
     prior_problem = problem(model, priors=priors, design=data, quantities=quantities)
+    _require_grouped(prior_problem)
     return calibrate(_around(prior_problem, model, data, options, replicate), options)
+
+
+def _require_grouped(prior: Problem) -> None:
+    """Refuse data whose groups have more than one outcome, or none of their own."""
+    name = prior.generator.record().get("model", "")
+    if name and system_of(models.get(name)) is not None:
+        raise ModelError(
+            f"posterior SBC replicates groups with one outcome each; {prior.name} is a "
+            f"model for {models.get(name).kind} data.",
+            remedy="Calibrate it over its prior: hb.sbc, or no --around-data.",
+        )
 
 
 def _around(

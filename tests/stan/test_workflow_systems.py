@@ -174,3 +174,12 @@ def test_a_whole_workflow_on_studies(tmp_path: Path) -> None:
     text = found.report.read_text(encoding="utf-8")
     assert "--column covariates=latitude" in text
     assert "Aronson 1948" in text
+
+
+def test_what_has_no_meaning_is_refused_in_words(fits: dict[str, hb.Fit]) -> None:
+    with pytest.raises(hb.errors.FitError, match="new studies data"):
+        hb.predict(fits["meta_regression"], "bcg")
+    with pytest.raises(hb.errors.ModelError, match="groups with one outcome each"):
+        hb.posterior_sbc("meta_regression", "bcg", n_sims=5, backend="stanli")
+    with pytest.raises(hb.errors.FitError, match="no population of groups"):
+        hb.heterogeneity(fits["normal_groups_marginal"])
