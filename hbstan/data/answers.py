@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from hbstan.data.checks import (
     Column,
     Origin,
-    _cells,
-    _label,
-    _Problem,
-    _raise_any,
+    Problem,
+    check_lengths,
+    collect_cells,
+    raise_problems,
 )
 from hbstan.data.responses import NO_COUNTRY, ItemResponses
 from hbstan.data.tables import Table, read_table
-from hbstan.data.values import LABELS, Fault, as_count, show
+from hbstan.data.values import LABELS, Fault, as_count, as_label, show
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
@@ -87,18 +87,18 @@ def responses(
     roles = {"person": person, "item": item, "correct": correct}
     if country is not None:
         roles["country"] = country
-    _distinct(table, roles)
+    table.check_distinct(roles.items())
     columns = {role: table.column(role, column) for role, column in roles.items()}
-    _check_lengths(table.origin, columns.values())
-    problems: list[_Problem] = []
+    _check_rows(table.origin, list(columns.values()))
+    problems: list[Problem] = []
     long = _Long(
-        _cells(table.origin, columns["person"], _label, LABELS, problems),
-        _cells(table.origin, columns["item"], _label, LABELS, problems),
-        _cells(table.origin, columns["correct"], _as_answer, _BINARY, problems),
+        collect_cells(table.origin, columns["person"], as_label, LABELS, problems),
+        collect_cells(table.origin, columns["item"], as_label, LABELS, problems),
+        collect_cells(table.origin, columns["correct"], _as_answer, _BINARY, problems),
     )
     _check_pairs(table.origin, columns["item"], long, problems)
     home = _homes(table.origin, columns.get("country"), long.persons, problems)
-    _raise_any(table.origin, None, problems)
+    raise_problems(table.origin, None, problems)
     return _assembled(table, long, home, roles, name)
 
 
@@ -152,16 +152,17 @@ def wide_responses(
         )
     left = [c for c in table.names if c not in given.values()]
     wanted = left if items is None else list(items)
-    _distinct(table, given | {f"item {i}": c for i, c in enumerate(wanted, 1)})
+    numbered = {f"item {i}": column for i, column in enumerate(wanted, 1)}
+    table.check_distinct((given | numbered).items())
     own = {role: table.column(role, column) for role, column in given.items()}
     answers = [table.column("item", column) for column in wanted]
-    _check_lengths(table.origin, [*own.values(), *answers])
-    problems: list[_Problem] = []
-    persons = _cells(table.origin, own["person"], _label, LABELS, problems)
+    _check_rows(table.origin, [*own.values(), *answers])
+    problems: list[Problem] = []
+    persons = collect_cells(table.origin, own["person"], as_label, LABELS, problems)
     _check_once(table.origin, own["person"], persons, problems)
     home = _homes(table.origin, own.get("country"), persons, problems)
     long = _melted(table.origin, own["person"], persons, answers, problems)
-    _raise_any(table.origin, None, problems)
+    raise_problems(table.origin, None, problems)
     return _assembled(table, long, home, given, name)
 
 
@@ -174,30 +175,9 @@ class _Long:
     correct: list[Any]
 
 
-def _distinct(table: Table, roles: Mapping[str, str]) -> None:
-    """Refuse a column that is given for two roles."""
-    taken: dict[str, str] = {}
-    for role, column in roles.items():
-        table.check_name(role, column)
-        if column in taken:
-            raise DataError(
-                f"column {column!r} is given for both {taken[column]} and {role}; "
-                f"legal: a column of its own for each. The columns are "
-                f"{table.listing()}.",
-                remedy=f"Name another column as {role}.",
-            )
-        taken[column] = role
-
-
-def _check_lengths(origin: Origin, columns: Iterable[Column]) -> None:
-    sizes = {column.name: len(column.cells) for column in columns}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
-        raise DataError(
-            f"{origin.source}: the columns differ in length: {listed} rows.",
-            remedy="Give every column one value for each row.",
-        )
-    if 0 in sizes.values():
+def _check_rows(origin: Origin, columns: list[Column]) -> None:
+    check_lengths(origin, columns)
+    if not columns[0].cells:
         raise DataError(
             f"{origin.source}: there are no rows; legal: the answers of at least two "
             "persons to at least two items.",
@@ -221,7 +201,7 @@ def _is_missing(fault: Fault) -> bool:
 
 
 def _check_pairs(
-    origin: Origin, column: Column, long: _Long, problems: list[_Problem]
+    origin: Origin, column: Column, long: _Long, problems: list[Problem]
 ) -> None:
     """Report every second answer of a person to an item."""
     first: dict[tuple[str, str], int] = {}
@@ -235,12 +215,12 @@ def _check_pairs(
             )
             remedy = "Keep one answer, or give the items labels of their own."
             legal = "one row for each person and item"
-            problems.append(_Problem(row, column.name, what, legal, remedy))
+            problems.append(Problem(row, column.name, what, legal, remedy))
         first.setdefault(pair, row)
 
 
 def _check_once(
-    origin: Origin, column: Column, persons: list[Any], problems: list[_Problem]
+    origin: Origin, column: Column, persons: list[Any], problems: list[Problem]
 ) -> None:
     """Report every person who has a second row."""
     first: dict[str, int] = {}
@@ -249,19 +229,19 @@ def _check_once(
             what = f"person {label!r} is also that of {origin.where(first[label])}"
             remedy = "Give each person one row, or use hb.data.responses."
             legal = "every person once"
-            problems.append(_Problem(row, column.name, what, legal, remedy))
+            problems.append(Problem(row, column.name, what, legal, remedy))
         elif label is not None:
             first[label] = row
 
 
 def _homes(
-    origin: Origin, column: Column | None, persons: list[Any], problems: list[_Problem]
+    origin: Origin, column: Column | None, persons: list[Any], problems: list[Problem]
 ) -> dict[str, str]:
     """Return each person's country; report persons with two."""
     if column is None:
         return dict.fromkeys(persons, NO_COUNTRY)
     home: dict[str, str] = {}
-    labels = _cells(origin, column, _label, LABELS, problems)
+    labels = collect_cells(origin, column, as_label, LABELS, problems)
     for row, (person, country) in enumerate(zip(persons, labels, strict=True)):
         if person is None or country is None:
             continue
@@ -270,7 +250,7 @@ def _homes(
             what += repr(home[person])
             legal = "one country a person"
             remedy = "Correct the row, or give the two persons labels of their own."
-            problems.append(_Problem(row, column.name, what, legal, remedy))
+            problems.append(Problem(row, column.name, what, legal, remedy))
     return home
 
 
@@ -279,7 +259,7 @@ def _melted(
     column: Column,
     persons: list[Any],
     answers: list[Column],
-    problems: list[_Problem],
+    problems: list[Problem],
 ) -> _Long:
     """Turn columns of answers into rows; empty cells have none."""
     long = _Long([], [], [])
@@ -294,7 +274,7 @@ def _melted(
             if isinstance(value, Fault):
                 legal = f"{_BINARY}, or empty"
                 problems.append(
-                    _Problem(row, item.name, value.what, legal, value.remedy)
+                    Problem(row, item.name, value.what, legal, value.remedy)
                 )
             long.persons.append(person)
             long.items.append(item.name)
@@ -303,7 +283,7 @@ def _melted(
             what = f"person {person!r} has no answers"
             legal = "at least one answer a person"
             remedy = "Leave out persons who answered nothing."
-            problems.append(_Problem(row, column.name, what, legal, remedy))
+            problems.append(Problem(row, column.name, what, legal, remedy))
     return long
 
 

@@ -24,9 +24,21 @@ from hbstan.data.values import (
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["Column", "Origin", "check_binomial", "check_estimates"]
+__all__ = [
+    "Column",
+    "Origin",
+    "Problem",
+    "check_binomial",
+    "check_estimates",
+    "check_lengths",
+    "collect_cells",
+    "first_shared",
+    "raise_problems",
+    "read_cells",
+    "read_labels",
+]
 
 #: How many bad cells a message spells out.
 SHOWN = 3
@@ -66,7 +78,23 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
+    """A fault in a cell of a table.
+
+    Parameters
+    ----------
+    row : int
+        The row, from 0.
+    column : str
+        The column's name.
+    what : str
+        The value and its defect.
+    legal : str
+        The legal values in words.
+    remedy : str
+        An imperative sentence.
+    """
+
     row: int
     column: str
     what: str
@@ -99,14 +127,14 @@ def check_binomial(
         If any cell is illegal; see the package's description.
     """
     _check_shape(origin, group, trials, events)
-    problems: list[_Problem] = []
-    labels = _labels(origin, group, len(trials.cells), _AGGREGATE_COUNTS, problems)
-    n = _cells(origin, trials, as_count, COUNTS, problems)
-    y = _cells(origin, events, as_count, COUNTS, problems)
+    problems: list[Problem] = []
+    labels = read_labels(origin, group, len(trials.cells), _AGGREGATE_COUNTS, problems)
+    n = collect_cells(origin, trials, as_count, COUNTS, problems)
+    y = collect_cells(origin, events, as_count, COUNTS, problems)
     for row, (most, some) in enumerate(zip(n, y, strict=True)):
         if most is not None and some is not None and some > most:
             problems.append(
-                _Problem(
+                Problem(
                     row,
                     events.name,
                     f"{some} events exceed {most} trials",
@@ -115,7 +143,7 @@ def check_binomial(
                     "Correct the row; perhaps the two columns are swapped.",
                 )
             )
-    _raise_any(origin, group, problems)
+    raise_problems(origin, group, problems)
     return labels, n, y
 
 
@@ -142,11 +170,11 @@ def check_estimates(
         If any cell is illegal.
     """
     _check_shape(origin, group, estimate, se)
-    problems: list[_Problem] = []
-    labels = _labels(origin, group, len(estimate.cells), _COMBINE, problems)
-    y = _cells(origin, estimate, as_real, REALS, problems)
-    sigma = _cells(origin, se, as_scale, SCALES, problems)
-    _raise_any(origin, group, problems)
+    problems: list[Problem] = []
+    labels = read_labels(origin, group, len(estimate.cells), _COMBINE, problems)
+    y = collect_cells(origin, estimate, as_real, REALS, problems)
+    sigma = collect_cells(origin, se, as_scale, SCALES, problems)
+    raise_problems(origin, group, problems)
     return labels, y, sigma
 
 
@@ -162,13 +190,7 @@ _COMBINE = (
 
 def _check_shape(origin: Origin, *columns: Column | None) -> None:
     given = [column for column in columns if column is not None]
-    sizes = {column.name: len(column.cells) for column in given}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
-        raise DataError(
-            f"{origin.source}: the columns differ in length: {listed} rows.",
-            remedy="Give every column one value for each group.",
-        )
+    check_lengths(origin, given, "for each group")
     rows = len(given[0].cells)
     if rows == 0:
         raise DataError(
@@ -184,16 +206,69 @@ def _check_shape(origin: Origin, *columns: Column | None) -> None:
         )
 
 
-def _labels(
+def check_lengths(
+    origin: Origin, columns: Iterable[Column], each: str = "for each row"
+) -> None:
+    """Raise :class:`~hbstan.errors.DataError` if columns differ in length.
+
+    Parameters
+    ----------
+    origin : Origin
+    columns : iterable of Column
+    each : str
+        What has one value a column, in the remedy's words.
+    """
+    sizes = {column.name: len(column.cells) for column in columns}
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
+        raise DataError(
+            f"{origin.source}: the columns differ in length: {listed} rows.",
+            remedy=f"Give every column one value {each}.",
+        )
+
+
+def first_shared(roles: Iterable[tuple[str, str]]) -> tuple[str, str, str] | None:
+    """Return the first column that is given for two roles, and these two.
+
+    Parameters
+    ----------
+    roles : iterable of (role, column)
+
+    Returns
+    -------
+    tuple of (column, first role, second role) or None
+    """
+    taken: dict[str, str] = {}
+    for role, column in roles:
+        if column in taken:
+            return column, taken[column], role
+        taken[column] = role
+    return None
+
+
+def read_labels(
     origin: Origin,
     group: Column | None,
     rows: int,
     remedy: str,
-    problems: list[_Problem],
+    problems: list[Problem],
 ) -> tuple[str, ...]:
+    """Read labels that occur once each; without a column number the rows from "1".
+
+    Parameters
+    ----------
+    origin : Origin
+    group : Column or None
+    rows : int
+        How many rows there are.
+    remedy : str
+        What to do about a label that occurs twice.
+    problems : list of Problem
+        Takes what is wrong; a bad cell's label is None.
+    """
     if group is None:
         return tuple(str(row + 1) for row in range(rows))
-    labels = _cells(origin, group, _label, LABELS, problems)
+    labels = collect_cells(origin, group, as_label, LABELS, problems)
     first: dict[str, int] = {}
     for row, label in enumerate(labels):
         if label is None:
@@ -201,35 +276,81 @@ def _labels(
         if label in first:
             what = f"label {show(label)} is also that of {origin.where(first[label])}"
             legal = "every label once"
-            problems.append(_Problem(row, group.name, what, legal, remedy))
+            problems.append(Problem(row, group.name, what, legal, remedy))
         first.setdefault(label, row)
     return tuple(labels)
 
 
-def _label(value: Any, *, text: bool) -> str | Fault:
-    # A label is read alike from text and from objects.
-    return as_label(value)
-
-
-def _cells(
+def collect_cells(
     origin: Origin,
     column: Column,
     read: Callable[..., Any],
     legal: str,
-    problems: list[_Problem],
+    problems: list[Problem],
 ) -> list[Any]:
-    """Read a column; a bad cell becomes None and a problem."""
+    """Read a column; a bad cell becomes None and a problem.
+
+    Parameters
+    ----------
+    origin : Origin
+    column : Column
+    read : callable
+        (cell, text=...) -> the value, or a Fault; see :mod:`hbstan.data.values`.
+    legal : str
+        The legal values in words.
+    problems : list of Problem
+        Takes what is wrong.
+    """
     out: list[Any] = []
     for row, cell in enumerate(column.cells):
         value = read(cell, text=origin.text)
         if isinstance(value, Fault):
-            problems.append(_Problem(row, column.name, value.what, legal, value.remedy))
+            problems.append(Problem(row, column.name, value.what, legal, value.remedy))
             value = None
         out.append(value)
     return out
 
 
-def _raise_any(origin: Origin, group: Column | None, problems: list[_Problem]) -> None:
+def read_cells(
+    origin: Origin,
+    group: Column | None,
+    column: Column,
+    read: Callable[..., Any],
+    legal: str,
+) -> list[Any]:
+    """Read all cells of a column, or say which are illegal.
+
+    Parameters
+    ----------
+    origin : Origin
+    group : Column or None
+        The labels of the groups, for messages.
+    column, read, legal
+        As for :func:`collect_cells`.
+
+    Raises
+    ------
+    DataError
+    """
+    problems: list[Problem] = []
+    values = collect_cells(origin, column, read, legal, problems)
+    raise_problems(origin, group, problems)
+    return values
+
+
+def raise_problems(
+    origin: Origin, group: Column | None, problems: list[Problem]
+) -> None:
+    """Raise one :class:`~hbstan.errors.DataError` for all problems, if there are any.
+
+    Parameters
+    ----------
+    origin : Origin
+    group : Column or None
+        The labels of the rows, to be named with them.
+    problems : list of Problem
+        The first three by row are spelt out.
+    """
     if not problems:
         return
     worst = sorted(problems, key=lambda problem: problem.row)[:SHOWN]
@@ -245,7 +366,7 @@ def _raise_any(origin: Origin, group: Column | None, problems: list[_Problem]) -
     raise DataError(message, remedy="\n".join(remedies))
 
 
-def _sentence(origin: Origin, group: Column | None, problem: _Problem) -> str:
+def _sentence(origin: Origin, group: Column | None, problem: Problem) -> str:
     place = origin.where(problem.row)
     label = as_label(group.cells[problem.row]) if group is not None else None
     if isinstance(label, str):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hbstan.data.checks import Column, Origin
+from hbstan.data.checks import Column, Origin, check_lengths, first_shared
+from hbstan.data.columns import first_constant, first_dependent
+from hbstan.data.reals import check_reals
 from hbstan.data.tables import Table
-from hbstan.data.values import REALS, Fault, as_real
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ __all__ = [
     "refuse_constant",
 ]
 
-#: How many bad cells a message spells out.
-_SHOWN = 3
-#: Covariates of which one is predicted this well by the others count as collinear.
-_MOST_EXPLAINED = 1 - 1e-8
+#: A range up to this share of a column's size is rounding of its last digits.
+_CONSTANT = 1e-10
+#: Covariates of which the others leave this share of the spread, sqrt(1 - R^2), count
+#: as collinear.
+_COLLINEAR = 1e-4
 
 
 def column_names(role: str, names: Any) -> tuple[str, ...]:
@@ -65,21 +67,15 @@ def named_columns(table: Table, roles: Sequence[tuple[str, str]]) -> list[Column
     DataError
         If a column is missing, takes two roles, or differs in length.
     """
-    taken: dict[str, str] = {}
-    for role, name in roles:
-        if name in taken:
-            raise DataError(
-                f"column {name!r} is given for both {taken[name]} and {role}; legal: "
-                f"a column of its own for each. The columns are {table.listing()}."
-            )
-        taken[name] = role
-    columns = [table.column(role, name) for role, name in roles]
-    if len({len(column.cells) for column in columns}) > 1:
-        sizes = ", ".join(f"{c.name!r} has {len(c.cells)}" for c in columns)
+    shared = first_shared(roles)
+    if shared is not None:
+        name, first, second = shared
         raise DataError(
-            f"{table.origin.source}: the columns differ in length: {sizes} rows.",
-            remedy="Give every column one value for each row.",
+            f"column {name!r} is given for both {first} and {second}; legal: a column "
+            f"of its own for each. The columns are {table.listing()}."
         )
+    columns = [table.column(role, name) for role, name in roles]
+    check_lengths(table.origin, columns)
     return columns
 
 
@@ -97,27 +93,7 @@ def real_columns(origin: Origin, columns: Sequence[Column]) -> NDArray[np.float6
     """
     import numpy as np
 
-    values = np.zeros((len(columns[0].cells), len(columns)))
-    bad: list[tuple[int, str, Fault]] = []
-    for k, column in enumerate(columns):
-        for row, cell in enumerate(column.cells):
-            value = as_real(cell, text=origin.text)
-            if isinstance(value, Fault):
-                bad.append((row, column.name, value))
-            else:
-                values[row, k] = value
-    if not bad:
-        return values
-    bad.sort(key=lambda item: item[0])
-    lines = [
-        f"{origin.where(row)}, column {name!r}: {fault.what}; legal: {REALS}."
-        for row, name, fault in bad[:_SHOWN]
-    ]
-    if len(bad) > 1:
-        first = f", the first {_SHOWN} of them" if len(bad) > _SHOWN else ""
-        lines = [f"{len(bad)} bad values{first}:", *(f"  {line}" for line in lines)]
-    remedies = dict.fromkeys(fault.remedy for _, _, fault in bad[:_SHOWN])
-    raise DataError(f"{origin.source}: " + "\n".join(lines), remedy="\n".join(remedies))
+    return np.column_stack(check_reals(origin, None, *columns))
 
 
 def refuse_constant(
@@ -134,20 +110,13 @@ def refuse_constant(
     what : str
         What a column is: ``"covariate"`` or ``"input"``.
     """
-    import numpy as np
-
-    spread = np.ptp(values, axis=0)
-    # Rounding may leave the last digits of a constant different.
-    negligible = 1e-10 * np.abs(values).max(axis=0)
-    for name, width, least, first in zip(
-        names, spread, negligible, values[0], strict=True
-    ):
-        if width <= least:
-            raise DataError(
-                f"{where}: the {what} {name!r} is constant, {first:g} in every row; "
-                "its effect cannot be told from the mean.",
-                remedy=f"Leave {name!r} out.",
-            )
+    k = first_constant(values, _CONSTANT)
+    if k is not None:
+        raise DataError(
+            f"{where}: the {what} {names[k]!r} is constant, {values[0, k]:g} in every "
+            "row; its effect cannot be told from the mean.",
+            remedy=f"Leave {names[k]!r} out.",
+        )
 
 
 def refuse_collinear(
@@ -166,17 +135,12 @@ def refuse_collinear(
     values : ndarray, shape (rows, columns)
         None constant.
     """
-    import numpy as np
-
-    z = (values - values.mean(axis=0)) / values.std(axis=0)
-    for k in range(1, z.shape[1]):
-        weights, *_ = np.linalg.lstsq(z[:, :k], z[:, k], rcond=None)
-        left = z[:, k] - z[:, :k] @ weights
-        if np.mean(left**2) <= 1 - _MOST_EXPLAINED:
-            others = [repr(names[i]) for i in range(k) if abs(weights[i]) > 1e-6]
-            raise DataError(
-                f"{where}: the covariate {names[k]!r} follows from "
-                f"{' and '.join(others)} (R^2 = 1): their effects cannot be told "
-                "apart.",
-                remedy=f"Leave one of them out, e.g. {names[k]!r}.",
-            )
+    found = first_dependent(values, _COLLINEAR)
+    if found is not None:
+        name = names[found.column]
+        others = " and ".join(repr(names[k]) for k in found.others)
+        raise DataError(
+            f"{where}: the covariate {name!r} follows from {others} (R^2 = 1): their "
+            "effects cannot be told apart.",
+            remedy=f"Leave one of them out, e.g. {name!r}.",
+        )

@@ -73,13 +73,15 @@ class Dataset(ABC):
         The same by family of models, for a dataset that several families suit.
     kind : str
         ``"binomial"`` or ``"normal"``.
+    roles : mapping of str to str
+        The roles of columns, and the array that each holds: the heading of
+        :meth:`to_frame` where ``columns`` names no other.
     """
 
     kind: ClassVar[str]
     #: Dimensions by name in Stan, where they are not the group.
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    #: Role of each value, and the array that holds it.
-    _roles: ClassVar[Mapping[str, str]]
+    roles: ClassVar[Mapping[str, str]] = {}
 
     labels: tuple[str, ...]
     name: str = "data"
@@ -105,7 +107,7 @@ class Dataset(ABC):
         The same on every machine and wherever the data were read from; real numbers
         enter with all their bits.
         """
-        values = {name: _exact(self._values(name)) for name in self._roles.values()}
+        values = {name: _exact(self._values(name)) for name in self.roles.values()}
         record = {"kind": self.kind, "labels": list(self.labels), "values": values}
         text = json.dumps(record, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()
@@ -118,7 +120,7 @@ class Dataset(ABC):
         dict
             ``J`` (int) and each array as a list of Python numbers.
         """
-        arrays = {name: self._values(name) for name in self._roles.values()}
+        arrays = {name: self._values(name) for name in self.roles.values()}
         return {"J": self.J, **arrays}
 
     def to_frame(self) -> pd.DataFrame:
@@ -132,7 +134,7 @@ class Dataset(ABC):
         import pandas as pd
 
         data: dict[str, Any] = {self.columns["group"]: list(self.labels)}
-        for role, name in self._roles.items():
+        for role, name in self.roles.items():
             data[self.columns[role]] = getattr(self, name).copy()
         return pd.DataFrame(data)
 
@@ -144,7 +146,7 @@ class Dataset(ABC):
         # Group labels without a column of origin get a heading of their own.
         used = set(self.columns.values())
         heading = "group" if "group" not in used else "group label"
-        columns = {"group": heading, **self._roles, **self.columns}
+        columns = {"group": heading, **self.roles, **self.columns}
         self._set("columns", ReadOnlyMap(columns))
         self._set("priors", ReadOnlyMap(self.priors))
         by_family = {k: ReadOnlyMap(v) for k, v in self.family_priors.items()}
@@ -170,7 +172,7 @@ class Dataset(ABC):
         return values
 
     def _column(self, role: str) -> Column:
-        values = getattr(self, "labels" if role == "group" else self._roles[role])
+        values = getattr(self, "labels" if role == "group" else self.roles[role])
         if isinstance(values, str) or not hasattr(values, "__len__"):
             raise DataError(
                 f"{self.columns[role]!r} is {values!r}; legal: a sequence with one "
@@ -225,7 +227,7 @@ class GroupedBinomial(Dataset):
     """
 
     kind: ClassVar[str] = "binomial"
-    _roles: ClassVar[Mapping[str, str]] = {"trials": "n", "events": "y"}
+    roles: ClassVar[Mapping[str, str]] = {"trials": "n", "events": "y"}
 
     n: NDArray[np.int64]
     y: NDArray[np.int64]
@@ -263,7 +265,7 @@ class GroupEstimates(Dataset):
     """
 
     kind: ClassVar[str] = "normal"
-    _roles: ClassVar[Mapping[str, str]] = {"estimate": "y", "se": "sigma"}
+    roles: ClassVar[Mapping[str, str]] = {"estimate": "y", "se": "sigma"}
 
     y: NDArray[np.float64]
     sigma: NDArray[np.float64]

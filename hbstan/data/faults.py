@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hbstan.data.checks import Column, Origin, _cells, _Problem, _raise_any
+from hbstan.data.checks import Column, Origin, Problem, collect_cells, raise_problems
 from hbstan.data.tables import Table
-from hbstan.data.values import COUNTS, LABELS, Fault, as_count, as_label
+from hbstan.data.values import COUNTS, LABELS, as_count, as_label
 from hbstan.errors import DataError
 
 __all__ = ["Faults", "text_of"]
@@ -24,7 +24,7 @@ class Faults:
     def __init__(self, table: Table) -> None:
         self.origin: Origin = table.origin
         self._table = table
-        self._found: list[_Problem] = []
+        self._found: list[Problem] = []
         self._rows: tuple[str, int] | None = None
 
     def column(
@@ -48,11 +48,11 @@ class Faults:
         """
         column = self._table.column(role, name)
         self._same_length(column)
-        return _cells(self.origin, column, read, legal, self._found)
+        return collect_cells(self.origin, column, read, legal, self._found)
 
     def labels(self, role: str, name: str) -> list[Any]:
         """Return a column of labels; see :meth:`column`."""
-        return self.column(role, name, _as_label, LABELS)
+        return self.column(role, name, as_label, LABELS)
 
     def counts(self, role: str, name: str) -> list[Any]:
         """Return a column of counts; see :meth:`column`."""
@@ -60,11 +60,11 @@ class Faults:
 
     def add(self, row: int, column: str, what: str, legal: str, remedy: str) -> None:
         """Note a fault in a row, counted from 0."""
-        self._found.append(_Problem(row, column, what, legal, remedy))
+        self._found.append(Problem(row, column, what, legal, remedy))
 
     def settle(self) -> None:
         """Raise :class:`~hbstan.errors.DataError` if anything was noted."""
-        _raise_any(self.origin, None, self._found)
+        raise_problems(self.origin, None, self._found)
 
     def _same_length(self, column: Column) -> None:
         rows = len(column.cells)
@@ -80,10 +80,6 @@ class Faults:
                 f"has {first[1]}, {column.name!r} has {rows} rows.",
                 remedy="Give every column one value a row.",
             )
-
-
-def _as_label(value: Any, *, text: bool) -> str | Fault:
-    return as_label(value)
 
 
 def text_of(values: Sequence[Any], longest: int = 5) -> str:

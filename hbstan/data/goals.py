@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hbstan.data.checks import first_shared
 from hbstan.data.faults import Faults, text_of
 from hbstan.data.system import SystemData
 from hbstan.data.tables import read_table
@@ -55,7 +56,6 @@ class Matches(SystemData):
     named: ClassVar[tuple[str, ...]] = ("team",)
     outcome: ClassVar[str] = "count"
     unit: ClassVar[str] = "game"
-    _roles: ClassVar[Mapping[str, str]] = {}
 
     home: NDArray[np.int64]
     away: NDArray[np.int64]
@@ -278,14 +278,13 @@ def matches(
 
 
 def _distinct(source: str, columns: Mapping[str, str]) -> None:
-    taken: dict[str, str] = {}
-    for role, column in columns.items():
-        if column in taken:
-            raise DataError(
-                f"{source}: column {column!r} is given for both {taken[column]} and "
-                f"{role}; legal: a column of its own for each."
-            )
-        taken[column] = role
+    shared = first_shared(columns.items())
+    if shared is not None:
+        column, first, second = shared
+        raise DataError(
+            f"{source}: column {column!r} is given for both {first} and {second}; "
+            "legal: a column of its own for each."
+        )
 
 
 def _match_labels(hosts: list[str], guests: list[str]) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class BinomialCovariates(SystemData):
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {"X": ("group", "covariate")}
     named: ClassVar[tuple[str, ...]] = ("covariate",)
     outcome: ClassVar[str] = "binomial"
-    _roles: ClassVar[Mapping[str, str]] = {"trials": "n", "events": "y"}
+    roles: ClassVar[Mapping[str, str]] = {"trials": "n", "events": "y"}
 
     n: NDArray[np.int64]
     y: NDArray[np.int64]

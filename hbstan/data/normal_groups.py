@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hbstan.data.checks import Column, Origin, _cells, _Problem, _raise_any
+from hbstan.data.checks import (
+    Column,
+    Origin,
+    Problem,
+    check_lengths,
+    collect_cells,
+    raise_problems,
+    read_labels,
+)
 from hbstan.data.system import SystemData
 from hbstan.data.tables import Table, read_table
 from hbstan.data.values import (
@@ -77,7 +85,7 @@ class NormalGroups(SystemData):
     }
     outcomes: ClassVar[tuple[str, ...]] = ("y", "ss")
     # Columns of a table with one row a group, by role.
-    _roles: ClassVar[Mapping[str, str]] = {"n": "n", "mean": "mean", "sd": "sd"}
+    roles: ClassVar[Mapping[str, str]] = {"n": "n", "mean": "mean", "sd": "sd"}
 
     n: NDArray[np.int64]
     y: NDArray[np.float64]
@@ -165,7 +173,7 @@ class NormalGroups(SystemData):
         """
         import pandas as pd
 
-        names = [self.columns[role] for role in ("group", *self._roles)]
+        names = [self.columns[role] for role in ("group", *self.roles)]
         if names[0] in names[1:]:  # raw rows whose groups are called n, say
             names[0] = "group label"
         values = (list(self.labels), self.n.copy(), self.y.copy(), self.sd())
@@ -244,13 +252,7 @@ def normal_groups(
     roles = {role: column for role, column in given.items() if column is not None}
     _check_roles(table, roles)
     columns = {role: table.column(role, column) for role, column in roles.items()}
-    sizes = {column.name: len(column.cells) for column in columns.values()}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{k!r} has {size}" for k, size in sizes.items())
-        raise DataError(
-            f"{table.origin.source}: the columns differ in length: {listed} rows.",
-            remedy="Give every column one value for each row.",
-        )
+    check_lengths(table.origin, columns.values())
     read = _from_rows if "value" in roles else _from_summaries
     labels, arrays = read(table.origin, columns)
     about: dict[str, Any] = {
@@ -277,17 +279,7 @@ def _check_roles(table: Table, roles: Mapping[str, str]) -> None:
             f"each belongs to; the table has {table.listing()}.",
             remedy="Name it as group.",
         )
-    taken: dict[str, str] = {}
-    for role, column in roles.items():
-        table.check_name(role, column)
-        if column in taken:
-            raise DataError(
-                f"column {column!r} is given for both {taken[column]} and {role}; "
-                f"legal: a column of its own for each. The columns are "
-                f"{table.listing()}.",
-                remedy=f"Name another column as {role}.",
-            )
-        taken[column] = role
+    table.check_distinct(roles.items())
 
 
 def _from_rows(
@@ -297,10 +289,10 @@ def _from_rows(
     import numpy as np
 
     group = columns["group"]
-    problems: list[_Problem] = []
-    labels = _cells(origin, group, _label, LABELS, problems)
-    values = _cells(origin, columns["value"], as_real, REALS, problems)
-    _raise_any(origin, group, problems)
+    problems: list[Problem] = []
+    labels = collect_cells(origin, group, as_label, LABELS, problems)
+    values = collect_cells(origin, columns["value"], as_real, REALS, problems)
+    raise_problems(origin, group, problems)
     if not labels:
         raise DataError(
             f"{origin.source}: there are no rows; legal: at least 2 groups.",
@@ -328,36 +320,20 @@ def _from_summaries(
     import numpy as np
 
     group, size = columns.get("group"), columns["n"]
-    problems: list[_Problem] = []
-    labels = _unique(origin, group, len(size.cells), problems)
-    n = _cells(origin, size, _size, _SIZES, problems)
-    y = _cells(origin, columns["mean"], as_real, REALS, problems)
+    problems: list[Problem] = []
+    labels = read_labels(origin, group, len(size.cells), _TWO_WAYS, problems)
+    n = collect_cells(origin, size, _size, _SIZES, problems)
+    y = collect_cells(origin, columns["mean"], as_real, REALS, problems)
     sd = _spreads(origin, columns["sd"], n, problems)
-    _raise_any(origin, group, problems)
+    raise_problems(origin, group, problems)
     with np.errstate(over="ignore"):
         ss = (np.array(n) - 1.0) * np.array(sd, dtype=float) ** 2
     _check_squares(origin, labels, ss)
     return labels, {"n": n, "y": y, "ss": ss}
 
 
-def _unique(
-    origin: Origin, group: Column | None, rows: int, problems: list[_Problem]
-) -> tuple[str, ...]:
-    """Return labels that occur once each, or the numbers of the rows."""
-    if group is None:
-        return tuple(str(row + 1) for row in range(rows))
-    labels = _cells(origin, group, _label, LABELS, problems)
-    first: dict[str, int] = {}
-    for row, label in enumerate(labels):
-        if label is not None and first.setdefault(label, row) != row:
-            what = f"label {label!r} is also that of {origin.where(first[label])}"
-            problem = _Problem(row, group.name, what, "every label once", _TWO_WAYS)
-            problems.append(problem)
-    return tuple(labels)
-
-
 def _spreads(
-    origin: Origin, column: Column, sizes: Sequence[Any], problems: list[_Problem]
+    origin: Origin, column: Column, sizes: Sequence[Any], problems: list[Problem]
 ) -> list[Any]:
     """Read standard deviations, which groups of one do not have."""
     out: list[Any] = []
@@ -372,16 +348,12 @@ def _spreads(
                 "Correct n, or leave the standard deviation empty.",
             )
         if isinstance(value, Fault):
-            problem = _Problem(row, column.name, value.what, _SPREADS, value.remedy)
+            problem = Problem(row, column.name, value.what, _SPREADS, value.remedy)
             problems.append(problem)
             out.append(None)
         else:
             out.append(value)
     return out
-
-
-def _label(value: Any, *, text: bool) -> str | Fault:
-    return as_label(value)
 
 
 def _size(value: Any, *, text: bool) -> int | Fault:

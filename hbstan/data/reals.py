@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from hbstan.data.checks import Column, Origin, _cells, _Problem, _raise_any
+from hbstan.data.checks import (
+    Column,
+    Origin,
+    Problem,
+    check_lengths,
+    collect_cells,
+    raise_problems,
+)
 from hbstan.data.values import REALS, as_real
-from hbstan.errors import DataError
 
 __all__ = ["check_reals"]
 
@@ -34,14 +40,8 @@ def check_reals(
         If columns differ in length, or a cell is missing, infinite or no number.
     """
     given = [column for column in (group, *columns) if column is not None]
-    sizes = {column.name: len(column.cells) for column in given}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
-        raise DataError(
-            f"{origin.source}: the columns differ in length: {listed} rows.",
-            remedy="Give every column one value a row.",
-        )
-    problems: list[_Problem] = []
-    found = tuple(_cells(origin, c, as_real, REALS, problems) for c in columns)
-    _raise_any(origin, group, problems)
+    check_lengths(origin, given, "a row")
+    problems: list[Problem] = []
+    found = tuple(collect_cells(origin, c, as_real, REALS, problems) for c in columns)
+    raise_problems(origin, group, problems)
     return found

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hbstan.data.columns import first_constant, first_dependent
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
@@ -139,13 +140,13 @@ def check_design(source: str, X: NDArray[np.float64], labels: Sequence[str]) -> 
             "rows as coefficients.",
             remedy="Leave covariates out, or collect more rows.",
         )
-    for label, column in zip(labels, X.T, strict=True):
-        if column.min() == column.max():
-            raise DataError(
-                f"{source}: the covariate {label!r} is {column[0]:g} in all "
-                f"{rows} rows; legal: two values or more.",
-                remedy="Leave it out: the intercept already says what is constant.",
-            )
+    k = first_constant(X)
+    if k is not None:
+        raise DataError(
+            f"{source}: the covariate {labels[k]!r} is {X[0, k]:g} in all {rows} rows; "
+            "legal: two values or more.",
+            remedy="Leave it out: the intercept already says what is constant.",
+        )
     condition = condition_number(X)
     if condition > MOST_CONDITION:
         words = _dependence(X, labels)
@@ -159,20 +160,10 @@ def check_design(source: str, X: NDArray[np.float64], labels: Sequence[str]) -> 
 
 def _dependence(X: NDArray[np.float64], labels: Sequence[str]) -> str:
     """Say which covariate follows from which others."""
-    import numpy as np
-
-    design = _columns(X)
-    for k in range(1, design.shape[1]):
-        weights, *_ = np.linalg.lstsq(
-            design[:, :k], design[:, k], rcond=1.0 / MOST_CONDITION
-        )
-        left = design[:, k] - design[:, :k] @ weights
-        if np.linalg.norm(left) < 10.0 / MOST_CONDITION * np.linalg.norm(design[:, k]):
-            others = [
-                repr(labels[i - 1]) for i in range(1, k) if abs(weights[i]) > _TINY
-            ]
-            from_these = " and ".join(others) or "the constant"
-            return f"{labels[k - 1]!r} follows from {from_these}"
+    found = first_dependent(X, 10.0 / MOST_CONDITION)
+    if found is not None:
+        others = " and ".join(repr(labels[k]) for k in found.others)
+        return f"{labels[found.column]!r} follows from {others or 'the constant'}"
     return ", ".join(map(repr, labels)) + " nearly depend on each other"
 
 

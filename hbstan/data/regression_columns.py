@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hbstan.data import checks
-from hbstan.data.checks import Column, Origin
+from hbstan.data.checks import Column, Origin, check_lengths, read_cells
 from hbstan.data.values import LABELS, REALS, Fault, as_label, as_real, show
 from hbstan.errors import DataError
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from hbstan.data.tables import Table
 
-__all__ = ["Contrast", "contrast_of", "covariate_columns", "encode", "read_cells"]
+__all__ = ["Contrast", "contrast_of", "covariate_columns", "encode"]
 
 #: What the readers of cells say of no value.
 _MISSING = "is missing"
@@ -111,7 +110,7 @@ def _is_text(column: Column) -> bool:
 def _contrasts(
     column: Column, origin: Origin, group: Column | None
 ) -> list[tuple[str, str, list[float]]]:
-    labels = read_cells(origin, group, column, _level, LABELS)
+    labels = read_cells(origin, group, column, as_label, LABELS)
     levels = sorted(set(labels))
     if len(levels) == 1:
         raise DataError(
@@ -135,36 +134,6 @@ def _ambiguous(origin: Origin, label: str) -> DataError:
         "which is 'COLUMN: LEVEL vs REFERENCE'.",
         remedy="Rename the column or its levels, without ': ' and ' vs '.",
     )
-
-
-def _level(value: Any, *, text: bool) -> str | Fault:
-    return as_label(value)
-
-
-def read_cells(
-    origin: Origin, group: Column | None, column: Column, read: Any, legal: str
-) -> list[Any]:
-    """Read all cells of a column, or say which are illegal.
-
-    Parameters
-    ----------
-    origin : Origin
-    group : Column or None
-        The labels of the groups, for messages.
-    column : Column
-    read : callable
-        (cell, text=...) -> the value, or a Fault.
-    legal : str
-        The legal values in words.
-
-    Raises
-    ------
-    DataError
-    """
-    problems: list[Any] = []
-    values = checks._cells(origin, column, read, legal, problems)
-    checks._raise_any(origin, group, problems)
-    return values
 
 
 def encode(table: Table, labels: Sequence[str]) -> NDArray[np.float64]:
@@ -204,13 +173,8 @@ def encode(table: Table, labels: Sequence[str]) -> NDArray[np.float64]:
             out.append([float(x == contrast.level) for x in levels[contrast.column]])
     if not out:
         return np.zeros((len(table.cells[0]) if table.cells else 0, 0))
-    sizes = {label: len(values) for label, values in zip(labels, out, strict=True)}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
-        raise DataError(
-            f"{table.origin.source}: the columns differ in length: {listed} rows.",
-            remedy="Give every column one value for each row.",
-        )
+    made = [Column(label, own) for label, own in zip(labels, out, strict=True)]
+    check_lengths(table.origin, made)
     return np.array(out, dtype=float).T
 
 

@@ -61,7 +61,7 @@ class RegressionRows(SystemData):
         "sigma": (),
     }
     named: ClassVar[tuple[str, ...]] = ("covariate", "effect")
-    _roles: ClassVar[Mapping[str, str]] = {"outcome": "y"}
+    roles: ClassVar[Mapping[str, str]] = {"outcome": "y"}
 
     y: NDArray[Any]
     X: NDArray[np.float64]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hbstan.data.regression_columns import covariate_columns, read_cells
+from hbstan.data.checks import check_lengths, read_cells
+from hbstan.data.regression_columns import covariate_columns
 from hbstan.data.regression_rows import LinearRows, LogisticRows, RegressionRows
 from hbstan.data.tables import read_table
 from hbstan.data.values import LABELS, REALS, Fault, as_count, as_label, as_real, show
@@ -129,7 +130,8 @@ def _build(
     _check_roles(table, given, names)
     group = None if given.group is None else table.column("group", given.group)
     target = table.column("outcome", given.outcome)
-    _check_lengths(table, [given.outcome, *names, *([given.group] if group else [])])
+    others = [table.column("column", name) for name in names]
+    check_lengths(table.origin, [target, *others, *([group] if group else [])])
     y = read_cells(table.origin, group, target, read, legal)
     _check_outcome(table, given.outcome, y)
     columns = covariate_columns(table, names, group)
@@ -192,16 +194,7 @@ def _check_roles(table: Table, given: _Given, names: list[str]) -> None:
     """Refuse a column in two roles, and an effect that varies without groups."""
     roles = [("outcome", given.outcome), *(("covariates", name) for name in names)]
     roles += [] if given.group is None else [("group", given.group)]
-    taken: dict[str, str] = {}
-    for role, name in roles:
-        table.check_name(role, name)
-        if name in taken:
-            raise DataError(
-                f"column {name!r} is given for both {taken[name]} and {role}; legal: "
-                f"a column of its own for each. The columns are {table.listing()}.",
-                remedy=f"Name another column as {role}.",
-            )
-        taken[name] = role
+    table.check_distinct(roles)
     varying = _names("varying", given.varying)
     if varying and given.group is None:
         raise DataError(
@@ -216,17 +209,6 @@ def _check_roles(table: Table, given: _Given, names: list[str]) -> None:
                 f"{', '.join(map(repr, names)) or '(none)'}.",
                 remedy="Add it to the covariates: a slope that varies also has a mean.",
             )
-
-
-def _check_lengths(table: Table, names: Sequence[str | None]) -> None:
-    columns = [table.column("column", name) for name in names if name is not None]
-    sizes = {column.name: len(column.cells) for column in columns}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
-        raise DataError(
-            f"{table.origin.source}: the columns differ in length: {listed} rows.",
-            remedy="Give every column one value for each row.",
-        )
 
 
 def _check_outcome(table: Table, name: str, y: list[Any]) -> None:
@@ -248,10 +230,7 @@ def _groups(table: Table, group: Any, rows: int) -> tuple[tuple[str, ...], list[
     if group is None:
         return (ALL,), [1] * rows
 
-    def read(value: Any, *, text: bool) -> str | Fault:
-        return as_label(value)
-
-    found = read_cells(table.origin, group, group, read, LABELS)
+    found = read_cells(table.origin, group, group, as_label, LABELS)
     labels = tuple(dict.fromkeys(found))
     if len(labels) == 1:
         raise DataError(

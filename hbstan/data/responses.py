@@ -60,7 +60,7 @@ class ItemResponses(SystemData):
     named: ClassVar[tuple[str, ...]] = ("item", "country")
     outcome: ClassVar[str] = "binary"
     unit: ClassVar[str] = "person"
-    _roles: ClassVar[Mapping[str, str]] = {
+    roles: ClassVar[Mapping[str, str]] = {
         "person": "person",
         "item": "item",
         "correct": "correct",

@@ -53,7 +53,7 @@ class Returns(SystemData):
     kind: ClassVar[str] = "returns"
     arrays: ClassVar[Mapping[str, str]] = {"y": "float64"}
     unit: ClassVar[str] = "time"
-    _roles: ClassVar[Mapping[str, str]] = {"value": "y"}
+    roles: ClassVar[Mapping[str, str]] = {"value": "y"}
 
     y: NDArray[np.float64]
 

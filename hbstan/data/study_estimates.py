@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hbstan.data.checks import check_estimates
+from hbstan.data.checks import check_estimates, first_shared
+from hbstan.data.columns import first_constant, first_dependent
 from hbstan.data.reals import check_reals
 from hbstan.data.system import SystemData
 from hbstan.data.tables import Table, read_table
@@ -23,7 +24,7 @@ __all__ = ["Studies", "studies"]
 
 #: A covariate whose spread is a smaller share of its size is constant.
 _CONSTANT = 1e-9
-#: A standardised covariate that the others explain up to this share of its spread.
+#: A standardised covariate that those before it explain up to this share of its spread.
 _COLLINEAR = 1e-5
 
 
@@ -61,7 +62,7 @@ class Studies(SystemData):
     named: ClassVar[tuple[str, ...]] = ("covariate",)
     unit: ClassVar[str] = "study"
     outcome: ClassVar[str] = "normal"
-    _roles: ClassVar[Mapping[str, str]] = {"estimate": "y", "se": "sigma"}
+    roles: ClassVar[Mapping[str, str]] = {"estimate": "y", "se": "sigma"}
 
     y: NDArray[np.float64]
     sigma: NDArray[np.float64]
@@ -146,33 +147,28 @@ class Studies(SystemData):
         self._check_covariates(names)
 
     def _check_covariates(self, names: tuple[str, ...]) -> None:
-        import numpy as np
-
         twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if twice:
             raise DataError(
                 f"{self.name}: the covariate {twice[0]!r} is given "
                 f"{names.count(twice[0])} times; legal: each once."
             )
-        taken = np.ones((self.J, 1))
-        for name, column in zip(names, self.X.T, strict=True):
-            spread = np.ptp(column)
-            if spread <= _CONSTANT * np.abs(column).max():
-                raise DataError(
-                    f"{self.name}: the covariate {name!r} is {column[0]:.6g} in every "
-                    "study; legal: one that varies.",
-                    remedy="Leave it out: it is part of the mean effect.",
-                )
-            unit = (column - column.mean()) / spread
-            explained = taken @ np.linalg.lstsq(taken, unit, rcond=None)[0]
-            if np.linalg.norm(unit - explained) <= _COLLINEAR * np.linalg.norm(unit):
-                before = ", ".join(map(repr, names[: names.index(name)]))
-                raise DataError(
-                    f"{self.name}: the covariate {name!r} is a linear function of "
-                    f"{before}; legal: covariates that each vary given the others.",
-                    remedy="Leave one of them out: their effects cannot be told apart.",
-                )
-            taken = np.column_stack([taken, unit])
+        k = first_constant(self.X, _CONSTANT)
+        if k is not None:
+            raise DataError(
+                f"{self.name}: the covariate {names[k]!r} is {self.X[0, k]:.6g} in "
+                "every study; legal: one that varies.",
+                remedy="Leave it out: it is part of the mean effect.",
+            )
+        found = first_dependent(self.X, _COLLINEAR)
+        if found is not None:
+            before = ", ".join(map(repr, names[: found.column]))
+            raise DataError(
+                f"{self.name}: the covariate {names[found.column]!r} is a linear "
+                f"function of {before}; legal: covariates that each vary given the "
+                "others.",
+                remedy="Leave one of them out: their effects cannot be told apart.",
+            )
 
 
 def studies(
@@ -264,15 +260,15 @@ def _refuse_shared(
     table: Table, roles: Mapping[str, str], covariates: tuple[str, ...]
 ) -> None:
     """Refuse a column that is to be two things."""
-    taken: dict[str, str] = {}
     pairs = [*roles.items(), *(("covariates", name) for name in covariates)]
     for role, column in pairs:
         table.check_name(role, column)
-        if column in taken:
-            both = role if taken[column] == role else f"{taken[column]} and {role}"
-            raise DataError(
-                f"column {column!r} is given twice, for {both}; legal: a column of its "
-                f"own for each. The columns are {table.listing()}.",
-                remedy=f"Name another column as {role}, or leave it out.",
-            )
-        taken[column] = role
+    shared = first_shared(pairs)
+    if shared is not None:
+        column, first, second = shared
+        both = second if first == second else f"{first} and {second}"
+        raise DataError(
+            f"column {column!r} is given twice, for {both}; legal: a column of its "
+            f"own for each. The columns are {table.listing()}.",
+            remedy=f"Name another column as {second}, or leave it out.",
+        )

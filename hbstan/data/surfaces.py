@@ -82,7 +82,7 @@ class Surface(SystemData):
     }
     named: ClassVar[tuple[str, ...]] = ("input", "candidate")
     unit: ClassVar[str] = "point"
-    _roles: ClassVar[Mapping[str, str]] = {"outcome": "y"}
+    roles: ClassVar[Mapping[str, str]] = {"outcome": "y"}
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hbstan.data.columns import first_constant, first_dependent
 from hbstan.data.faults import text_of
 from hbstan.data.system import SystemData
 from hbstan.errors import DataError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SurveyCells"]
 
-#: Singular values below this share of the largest count as zero.
+#: Covariates of which those before leave this share of the spread are collinear.
 _COLLINEAR = 1e-8
 
 
@@ -70,7 +71,6 @@ class SurveyCells(SystemData):
     named: ClassVar[tuple[str, ...]] = ("factor", "level", "covariate")
     outcome: ClassVar[str] = "binomial"
     unit: ClassVar[str] = "cell"
-    _roles: ClassVar[Mapping[str, str]] = {}
 
     n: NDArray[np.int64]
     y: NDArray[np.int64]
@@ -259,23 +259,16 @@ class SurveyCells(SystemData):
             )
 
     def _check_covariates(self) -> None:
-        import numpy as np
-
-        spread = np.ptp(self.X, axis=0)
-        for name, size in zip(self.covariates, spread, strict=True):
-            if size == 0:
-                raise DataError(
-                    f"{self.name}: covariate {name!r} is constant; legal: one that "
-                    "differs among cells.",
-                    remedy="Leave it out: the intercept has its part already.",
-                )
-        if not self.covariates:
-            return
-        standard = (self.X - self.X.mean(axis=0)) / self.X.std(axis=0)
-        _, values, rows = np.linalg.svd(standard, full_matrices=False)
-        if values[-1] < _COLLINEAR * values[0]:
-            part = np.abs(rows[-1]) > 1e-6
-            names = [x for x, own in zip(self.covariates, part, strict=True) if own]
+        k = first_constant(self.X)
+        if k is not None:
+            raise DataError(
+                f"{self.name}: covariate {self.covariates[k]!r} is constant; legal: "
+                "one that differs among cells.",
+                remedy="Leave it out: the intercept has its part already.",
+            )
+        found = first_dependent(self.X, _COLLINEAR)
+        if found is not None:
+            names = [self.covariates[k] for k in (*found.others, found.column)]
             raise DataError(
                 f"{self.name}: the covariates {text_of(names)} are collinear: one of "
                 "them follows from the others, so their coefficients are not known.",

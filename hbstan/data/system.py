@@ -49,6 +49,9 @@ class SystemData(Dataset):
         What the outcome ``y`` is: ``"real"``, ``"count"``, ``"binary"``; with one
         outcome a unit also ``"binomial"`` (with an array ``n``) or ``"normal"`` (with
         an array ``sigma``).
+    roles : mapping of str to str
+        The roles of columns other than ``group``, and their headings where
+        ``columns`` names none. Empty if the columns are always named.
     unit : str
         What a unit is called in sentences.
     """

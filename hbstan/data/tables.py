@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hbstan.data.checks import Column, Origin
+from hbstan.data.checks import Column, Origin, first_shared
 from hbstan.data.files import decode, near, read_bytes
 from hbstan.errors import DataError
 
@@ -79,6 +79,26 @@ class Table:
         if not isinstance(name, str):
             raise DataError(
                 f"{role} is {name!r}; legal: the name of a column: {self.listing()}."
+            )
+
+    def check_distinct(self, roles: Iterable[tuple[str, Any]]) -> None:
+        """Raise :class:`~hbstan.errors.DataError` if a column has two roles.
+
+        Parameters
+        ----------
+        roles : iterable of (role, column)
+            The columns' names are checked as well; see :meth:`check_name`.
+        """
+        given = list(roles)
+        for role, name in given:
+            self.check_name(role, name)
+        shared = first_shared(given)
+        if shared is not None:
+            name, first, second = shared
+            raise DataError(
+                f"column {name!r} is given for both {first} and {second}; legal: a "
+                f"column of its own for each. The columns are {self.listing()}.",
+                remedy=f"Name another column as {second}.",
             )
 
     def listing(self) -> str:

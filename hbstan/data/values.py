@@ -168,29 +168,35 @@ def as_scale(value: Any, *, text: bool = False) -> float | Fault:
     )
 
 
-def as_label(value: Any) -> str | Fault:
+def as_label(value: Any, *, text: bool = False) -> str | Fault:
     """Read a group's label as plain text, without surrounding white space.
 
     Numbers lose a trailing ``.0``, dates and times become ISO 8601 text.
+
+    Parameters
+    ----------
+    value : object
+    text : bool
+        As the other readers have it; a label is read alike from text and objects.
     """
     if is_missing(value):
         return Fault("the label is missing", "Name the group, or remove the row.")
-    text = _label_text(value)
-    if text is None:
+    label = _label_text(value)
+    if label is None:
         return Fault(
             f"{show(value)} is a {type(value).__name__}, not a label",
             "Turn the labels into text first.",
         )
-    if not text.strip():
+    if not label.strip():
         return Fault("the label is empty", "Name the group, or remove the row.")
     try:
-        text.encode("utf-8")
+        label.encode("utf-8")
     except UnicodeEncodeError:
         return Fault(
-            f"{text!a} is not valid Unicode (half of a surrogate pair)",
+            f"{label!a} is not valid Unicode (half of a surrogate pair)",
             "Read the data with the right encoding.",
         )
-    return text.strip()
+    return label.strip()
 
 
 def _number(value: Any, *, text: bool) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hbstan.data.columns import standardised
 from hbstan.pooling.classical import METHODS
 from hbstan.predictive.tables import records
 from hbstan.results import json_number
@@ -74,7 +75,7 @@ def typical_variance(sigma: NDArray[Any], X: NDArray[Any]) -> float:
 
     least = float(np.min(sigma))
     root = least / np.asarray(sigma, dtype=float)
-    design = np.column_stack([np.ones(len(root)), _standardised(X)])
+    design = np.column_stack([np.ones(len(root)), standardised(X)])
     # The projection on the weighted design, without an inverse.
     basis = np.linalg.qr(root[:, None] * design)[0]
     leverage = (basis**2).sum(axis=1)
@@ -145,14 +146,6 @@ def classical_meta(
     df = len(y) - len(names) - 1
     table = pd.DataFrame(columns).rename_axis("quantity")
     return ClassicalMeta(table, q, df, p_value, s2, ci_prob)
-
-
-def _standardised(X: NDArray[Any]) -> NDArray[Any]:
-    import numpy as np
-
-    values = np.asarray(X, dtype=float)
-    found: NDArray[Any] = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
-    return found
 
 
 def _fit(

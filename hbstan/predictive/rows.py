@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hbstan.data.checks import Column
-from hbstan.data.regression_columns import encode, read_cells
+from hbstan.data.checks import read_cells
+from hbstan.data.regression_columns import encode
 from hbstan.data.tables import Table, read_table
-from hbstan.data.values import LABELS, Fault, as_label
+from hbstan.data.values import LABELS, as_label
 from hbstan.errors import DataError, FitError, SettingsError
 from hbstan.predictive.arguments import probability, seed_or_fresh
 from hbstan.simulate.regression import group_effects, linear_predictor
@@ -207,11 +207,8 @@ def _row_labels(fit: Fit, table: Table, group: str | None) -> tuple[str, ...]:
             remedy="Name it: group='...'.",
         )
 
-    def read(value: Any, *, text: bool) -> str | Fault:
-        return as_label(value)
-
-    column: Column = table.column("group", group)
-    return tuple(read_cells(table.origin, None, column, read, LABELS))
+    column = table.column("group", group)
+    return tuple(read_cells(table.origin, None, column, as_label, LABELS))
 
 
 def _order(

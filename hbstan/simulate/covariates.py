@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hbstan.data.columns import standardised
 from hbstan.simulate.system import System, draw_top
 
 if TYPE_CHECKING:
@@ -16,19 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["LOGIT_COVARIATES"]
 
 
-def _standardised(stan: Mapping[str, Any]) -> NDArray[np.float64]:
-    import numpy as np
-
-    x = np.asarray(stan["X"], dtype=float)
-    return np.asarray((x - x.mean(axis=0)) / x.std(axis=0, ddof=1))
-
-
 def _parameters(
     priors: Mapping[str, Prior], stan: Mapping[str, Any], rng: np.random.Generator
 ) -> dict[str, Any]:
     top = draw_top(priors, rng, {"b": int(stan["D"])})
     z = rng.standard_normal(int(stan["J"]))
-    theta = top["mu"] + _standardised(stan) @ top["b"] + top["tau"] * z
+    theta = top["mu"] + standardised(stan["X"]) @ top["b"] + top["tau"] * z
     return {**top, "z": z, "theta": theta}
 
 
@@ -60,7 +54,8 @@ def _redraw(
     import numpy as np
     from scipy.special import expit
 
-    mean = np.asarray(top["mu"])[:, None] + np.asarray(top["b"]) @ _standardised(stan).T
+    regression = np.asarray(top["b"]) @ standardised(stan["X"]).T
+    mean = np.asarray(top["mu"])[:, None] + regression
     theta = rng.normal(mean, np.asarray(top["tau"])[:, None])
     events: NDArray[Any] = rng.binomial(np.asarray(stan["n"]), expit(theta))
     return events

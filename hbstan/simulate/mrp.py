@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hbstan.data.columns import standardised
 from hbstan.simulate.system import System, draw_top
 
 if TYPE_CHECKING:
@@ -56,10 +57,8 @@ def _log_odds(parameters: Mapping[str, Any], stan: Mapping[str, Any]) -> NDArray
     level = np.asarray(stan["level_of"]) - 1
     factor = np.asarray(stan["factor_of"]) - 1
     total = np.repeat(values["alpha"][:, None], len(level), axis=1)
-    for k in range(X.shape[1]):
-        own = X[:, k]
-        standard = (own - own.mean()) / own.std(ddof=1)
-        total = total + values["beta"][:, k, None] * standard
+    if X.size:
+        total = total + values["beta"] @ standardised(X).T
     effect = values["tau"][:, factor] * values["z"]
     for column in level.T:
         total = total + effect[:, column]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hbstan.data.columns import standardised
 from hbstan.simulate.system import System, draw_top
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ def _redraw(
     X = np.asarray(stan["X"], dtype=float).reshape(int(stan["J"]), -1)
     mean = np.asarray(top["mu"])[:, None]
     if X.shape[1]:
-        scaled = (X - X.mean(axis=0)) / X.std(axis=0, ddof=1)
-        mean = mean + np.asarray(top["beta_std"]) @ scaled.T
+        mean = mean + np.asarray(top["beta_std"]) @ standardised(X).T
     spread = np.hypot(np.asarray(top["tau"])[:, None], stan["sigma"])
     estimates: NDArray[Any] = rng.normal(np.broadcast_to(mean, spread.shape), spread)
     return estimates
