@@ -20,6 +20,7 @@ __all__ = [
     "normal",
     "normal_pooled",
     "normal_unpooled",
+    "two_digits",
 ]
 
 
@@ -112,11 +113,11 @@ def normal(data: Dataset) -> dict[str, tuple[Prior, str]]:
     sigma = np.asarray(stan["sigma"], dtype=float)
     # The spread of the estimates alone would be nearly zero for groups that happen
     # to agree; their standard errors say how well that is known.
-    spread = _two_digits(float(np.sqrt(np.var(y, ddof=1) + np.mean(sigma**2))))
-    centre = _two_digits(float(np.median(y)))
+    spread = two_digits(float(np.sqrt(np.var(y, ddof=1) + np.mean(sigma**2))))
+    centre = two_digits(float(np.median(y)))
     return {
         "mu": (
-            pr.Normal(centre, _two_digits(2.5 * spread)),
+            pr.Normal(centre, two_digits(2.5 * spread)),
             "2.5 times the spread of the estimates, errors included, around their "
             "median: wide enough for the data to decide",
         ),
@@ -138,5 +139,6 @@ def normal_unpooled(data: Dataset) -> dict[str, tuple[Prior, str]]:
     return {"theta": normal(data)["mu"]}
 
 
-def _two_digits(value: float) -> float:
+def two_digits(value: float) -> float:
+    """Return a number rounded to two significant digits, as priors are written."""
     return float(f"{value:.2g}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from hbstan import priors as pr
+from hbstan.models.defaults import two_digits
 from hbstan.models.entry import Model, Parameter
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ def default_priors(data: Dataset) -> dict[str, tuple[Prior, str]]:
     groups = cast("NormalGroups", data)
     within = groups.pooled_sd()
     # The means' spread alone would be nearly zero for groups that happen to agree.
-    spread = _two_digits(float(np.hypot(groups.y.std(ddof=1), within)))
-    centre = _two_digits(float(np.median(groups.y)))
+    spread = two_digits(float(np.hypot(groups.y.std(ddof=1), within)))
+    centre = two_digits(float(np.median(groups.y)))
     return {
         "mu": (
-            pr.Normal(centre, _two_digits(2.5 * spread)),
+            pr.Normal(centre, two_digits(2.5 * spread)),
             "2.5 times the spread of single observations around the median group: "
             "wide enough for the data to decide",
         ),
@@ -63,7 +64,7 @@ def default_priors(data: Dataset) -> dict[str, tuple[Prior, str]]:
             "not expected",
         ),
         "sigma": (
-            pr.HalfNormal(_two_digits(2.5 * within)),
+            pr.HalfNormal(two_digits(2.5 * within)),
             "2.5 times the pooled standard deviation within groups: wide enough for "
             "the data to decide",
         ),
@@ -140,7 +141,3 @@ NORMAL_GROUPS: tuple[Model, ...] = (
         family="normal_groups_sum_to_zero",
     ),
 )
-
-
-def _two_digits(value: float) -> float:
-    return float(f"{value:.2g}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hbstan import priors as pr
+from hbstan.models.defaults import two_digits
 from hbstan.models.entry import Model, Parameter
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ def _linear_defaults(data: Dataset) -> dict[str, tuple[Prior, str]]:
     import numpy as np
 
     y = np.asarray(data.to_stan()["y"], dtype=float)
-    spread = _two_digits(float(y.std()))
-    centre = _two_digits(float(y.mean()))
-    wide = _two_digits(2.5 * spread)
+    spread = two_digits(float(y.std()))
+    centre = two_digits(float(y.mean()))
+    wide = two_digits(2.5 * spread)
     return {
         "intercept": (
             pr.Normal(centre, wide),
@@ -45,7 +46,7 @@ def _linear_defaults(data: Dataset) -> dict[str, tuple[Prior, str]]:
         ),
         "Omega": (pr.LKJ(2.0), _CORRELATIONS),
         "sigma": (
-            pr.Exponential(_two_digits(1.0 / spread)),
+            pr.Exponential(two_digits(1.0 / spread)),
             "with the spread of all outcomes as mean: covariates explain some of it",
         ),
     }
@@ -69,10 +70,6 @@ def _logistic_defaults(data: Dataset) -> dict[str, tuple[Prior, str]]:
         ),
         "Omega": (pr.LKJ(2.0), _CORRELATIONS),
     }
-
-
-def _two_digits(value: float) -> float:
-    return float(f"{value:.2g}")
 
 
 def _parameters(unit: str, mean: str) -> tuple[Parameter, ...]:

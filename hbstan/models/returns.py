@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hbstan import priors as pr
+from hbstan.models.defaults import two_digits
 from hbstan.models.entry import Model, Parameter
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def _defaults(data: Dataset) -> dict[str, tuple[Prior, str]]:
     variance = float(np.var(np.asarray(data.to_stan()["y"], dtype=float)))
     return {
         "mu": (
-            pr.Normal(float(f"{np.log(variance):.2g}"), 1.5),
+            pr.Normal(two_digits(float(np.log(variance))), 1.5),
             "the long-run standard deviation is that of the returns, within a factor "
             "of 4 or so",
         ),
