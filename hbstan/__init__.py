@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         volatility_path,
     )
     from hbstan.priors import (
+        LKJ,
         Beta,
         Exponential,
         Gamma,
@@ -113,6 +114,7 @@ _NAMES = {
     "HalfNormal": "priors",
     "HalfStudentT": "priors",
     "HbstanError": "errors",
+    "LKJ": "priors",
     "LooResult": "loo",
     "Minimum": "surrogate",
     "MetaRegression": "pooling",
@@ -166,6 +168,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "LKJ",
     "Assessment",
     "Beta",
     "Change",
