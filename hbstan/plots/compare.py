@@ -13,10 +13,10 @@ from hbstan.plots.style import (
     MUTED,
     THIRD,
     label_text,
+    name_rows,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from hbstan.compare import Comparison
@@ -84,8 +84,8 @@ def comparison(found: Comparison) -> Figure:
         )
     heading = "weights: stacking /\npseudo-BMA+"
     right.annotate(heading, (1.02, 1.0), xycoords="axes fraction", fontsize=8)
-    _name_rows(left, [label_text(name) for name in table.index])
-    _name_rows(right, None)
+    name_rows(left, [label_text(name) for name in table.index])
+    name_rows(right, None)
     figure.suptitle(_title(found), fontsize=11, x=0.01, ha="left")
     figure.legend(
         handles=_verdict_handles(found, SMALL),
@@ -132,7 +132,7 @@ def pointwise_differences(found: Comparison) -> Figure:
             color=CHAINS[i % len(CHAINS)],
             label=label_text(name),
         )
-    _name_rows(axes, [label_text(group) for group in found.pointwise.index])
+    name_rows(axes, [label_text(group) for group in found.pointwise.index])
     axes.set_xlabel(f"elpd minus that of {label_text(found.best)} (nats)")
     axes.set_title(_title(found), loc="left", fontsize=11)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -141,17 +141,6 @@ def pointwise_differences(found: Comparison) -> Figure:
 
 def _title(found: Comparison) -> str:
     return f"{label_text(found.data_name)}: {found.n} groups, {found.target}"
-
-
-def _name_rows(axes: Axes, labels: list[str] | None) -> None:
-    """Write row labels, first row on top; without labels they are the neighbour's."""
-    if labels is not None:
-        axes.set_yticks(range(len(labels)), labels)
-        axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
 
 
 def _verdict_handles(found: Comparison, small: float) -> list[Any]:

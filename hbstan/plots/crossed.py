@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hbstan.plots.style import ACCENT, BASE, GRID, MUTED, THIRD, label_text
+from hbstan.plots.style import ACCENT, BASE, MUTED, THIRD, label_text, name_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from hbstan.pooling import Poststratified
@@ -79,7 +78,7 @@ def poststratified(
         f"{label_text(part)} ({n})"
         for part, n in zip(table.index, table["respondents"], strict=True)
     ]
-    _rows(axes, counts)
+    name_rows(axes, counts)
     axes.set_xlabel("share with the event (probability)")
     by = f" by {', '.join(result.by)}" if result.by else ""
     axes.set_title(f"{result.data_name}: shares{by} in {result.model}", loc="left")
@@ -121,7 +120,7 @@ def league_table(result: LeagueTable) -> Figure:
         zorder=3,
         label="in the data",
     )
-    _rows(left, [label_text(team) for team in table.index])
+    name_rows(left, [label_text(team) for team in table.index])
     left.set_xlabel("points")
     figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=9)
     values = result.places.to_numpy()
@@ -137,12 +136,3 @@ def league_table(result: LeagueTable) -> Figure:
     season = "rest of the season" if result.kept else "season played again"
     figure.suptitle(f"{result.data_name}: {season}, {result.model}", x=0.02, ha="left")
     return figure
-
-
-def _rows(axes: Axes, labels: list[str]) -> None:
-    """Put a label to each row, the first on top."""
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.grid(axis="x", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)

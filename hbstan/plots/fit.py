@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan.diagnostics import is_constant
 from hbstan.errors import FitError
 from hbstan.plots.many import MOST_ROWS, many_groups
-from hbstan.plots.style import ACCENT, BASE, CHAINS, GRID, MUTED, label_text
+from hbstan.plots.style import ACCENT, BASE, CHAINS, MUTED, label_text, name_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def forest(fit: Fit, *, ci_prob: float = 0.94) -> Figure:
     name = _population(fit)
     if name is not None:  # groups without pooling have no population
         _mark_population(axes, float(fit.posterior[name].mean()), name)
-    _name_rows(axes, [_row_label(label, row) for label, row in table.iterrows()])
+    name_rows(axes, [_row_label(label, row) for label, row in table.iterrows()])
     axes.set_xlabel(_estimate_label(fit))
     axes.set_title(title, loc="left")
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
@@ -254,15 +254,6 @@ def _row_label(label: Any, row: Any) -> str:
     if "trials" in row:
         return f"{text}  {int(row['events'])}/{int(row['trials'])}"
     return text
-
-
-def _name_rows(axes: Axes, labels: list[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
 
 
 def _mark_population(axes: Axes, mean: float, name: str) -> None:

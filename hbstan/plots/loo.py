@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError
-from hbstan.plots.style import ACCENT, BASE, CHAINS, FAINT, GRID, MUTED, label_text
+from hbstan.plots.style import ACCENT, BASE, CHAINS, FAINT, MUTED, label_text, name_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,7 @@ def pareto_k(result: LooResult) -> Figure:
             zorder=3,
             label=_NAMES.get(method, method),
         )
-    _name_rows(left, [label_text(group) for group in table.index])
+    name_rows(left, [label_text(group) for group in table.index])
     left.set_xlabel(label)
     _rungs(right, taken, rows)
     figure.suptitle(_title(result), fontsize=11, x=0.01, ha="left")
@@ -132,7 +132,7 @@ def loo_groups(result: LooResult) -> Figure:
         zorder=4,
         label="elpd: given the others",
     )
-    _name_rows(axes, [label_text(group) for group in table.index])
+    name_rows(axes, [label_text(group) for group in table.index])
     axes.set_xlabel("log predictive density of the group (nats)")
     axes.set_title(_title(result), loc="left", fontsize=11)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -179,7 +179,7 @@ def loo_ladder(result: LooResult) -> Figure:
     if waic is not None:
         labels.append(f"WAIC\n{len(waic.bad)} bad")
         _value(axes, len(steps), waic.elpd, waic.se, None, not waic.ok)
-    _name_rows(axes, labels)
+    name_rows(axes, labels)
     axes.set_xlabel("elpd (nats)")
     axes.set_title(_title(result), loc="left", fontsize=11)
     figure.legend(
@@ -203,7 +203,7 @@ def _rungs(axes: Axes, taken: list[Any], rows: dict[Any, Any]) -> None:
     names = [_NAMES.get(s.name, s.name).replace(" ", "\n", 1) for s in taken]
     axes.set_xticks(range(len(taken)), names, fontsize=8)
     axes.set_xlim(-0.6, max(len(taken), 1) - 0.4)
-    _name_rows(axes, None)
+    name_rows(axes, None)
 
 
 def _value(
@@ -257,14 +257,3 @@ def _dot(color: str, marker: str) -> Any:
 def _title(result: LooResult) -> str:
     name = label_text(result.data_name)
     return f"{name}: {label_text(result.model)}, {result.target}"
-
-
-def _name_rows(axes: Axes, labels: list[str] | None) -> None:
-    """Write row labels, first row on top; without labels they are the neighbour's."""
-    if labels is not None:
-        axes.set_yticks(range(len(labels)), labels)
-        axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hbstan.plots.style import ACCENT, BASE, GRID, MUTED, THIRD, label_text
+from hbstan.plots.style import ACCENT, BASE, GRID, MUTED, THIRD, label_text, name_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,10 +114,7 @@ def _name_rows(axes: Axes, studies: list[str]) -> None:
     axes.set_yticks([*range(count), *below], names)
     axes.axhline(count - 0.4, color=GRID, linewidth=1)
     axes.set_ylim(len(names) + 0.2, -0.7)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
+    name_rows(axes, None)
 
 
 def _at(result: MetaRegression) -> str:

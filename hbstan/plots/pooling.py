@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError
-from hbstan.plots.style import ACCENT, BASE, FAINT, GRID, MUTED, THIRD, label_text
+from hbstan.plots.style import (
+    ACCENT,
+    BASE,
+    FAINT,
+    GRID,
+    MUTED,
+    THIRD,
+    label_text,
+    name_rows,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +92,7 @@ def shrinkage(result: Shrinkage) -> Figure:
     axes.scatter(
         table["posterior"], rows, s=34, color=BASE, zorder=4, label="posterior mean"
     )
-    _rows(axes, [_with_size(g, row, binomial) for g, row in table.iterrows()])
+    name_rows(axes, [_with_size(g, row, binomial) for g, row in table.iterrows()])
     _factors(axes, table)
     axes.set_xlabel("probability" if binomial else "effect (unit of y)")
     axes.set_title(f"{result.data_name}: shrinkage in {result.model}", loc="left")
@@ -233,7 +242,7 @@ def exceedance(result: Exceedance) -> Figure:
     )
     for row, p, error in zip(rows, table["probability"], table["mcse"], strict=True):
         axes.text(p + 2.0 * error + 0.012, row, _rounded(p), va="center", fontsize=9)
-    _rows(axes, [label_text(group) for group in table.index])
+    name_rows(axes, [label_text(group) for group in table.index])
     axes.set_xlim(0.0, 1.1)
     axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
     scale = "" if result.scale == "probability" else f", {result.scale}"
@@ -284,15 +293,6 @@ def _arrow(axes: Axes, row: float, start: float, end: float) -> None:
         },
         zorder=2,
     )
-
-
-def _rows(axes: Axes, labels: list[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
 
 
 def _numbers(axes: Axes, values: Any, dark: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError
-from hbstan.plots.style import ACCENT, BASE, FAINT, GRID, MUTED, label_text
+from hbstan.plots.style import ACCENT, BASE, FAINT, MUTED, label_text, name_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,8 +179,8 @@ def predictive_intervals(check: PredictiveCheck) -> Figure:
             label=name,
         )
     _outcomes(axes, (wide["observed"] * scale).to_numpy(dtype=float), wide["inside"])
-    starred = [" *" if out else "" for out in wide["held_out"]]
-    _rows(axes, [label_text(g) + x for g, x in zip(wide.index, starred, strict=True)])
+    starred = zip(wide.index, wide["held_out"], strict=True)
+    name_rows(axes, [label_text(g) + (" *" if out else "") for g, out in starred])
     unit = "events per trial" if "trials" in wide else f"unit of the {word}s"
     axes.set_xlabel(
         unit + "; * not seen by the likelihood" * bool(wide["held_out"].any())
@@ -236,7 +236,7 @@ def residuals(table: pd.DataFrame, *, title: str = "Residuals") -> Figure:
     else:
         right.hlines(rows, 0, shown["quantile"], color=BASE, alpha=0.5, linewidth=1.5)
         right.scatter(shown["quantile"], rows, color=BASE, s=30, zorder=3)
-        _rows(right, [label_text(g) for g in shown.index])
+        name_rows(right, [label_text(g) for g in shown.index])
     right.set_xlim(-limit, limit)
     right.set_xlabel("randomized quantile residual (sd)")
     for value in (-2.0, 0.0, 2.0):
@@ -370,15 +370,6 @@ def _ends(values: NDArray[Any], observed: Any) -> tuple[float, float]:
     if observed is not None:
         low, high = min(low, np.min(observed)), max(high, np.max(observed))
     return float(low), float(high)
-
-
-def _rows(axes: Axes, labels: list[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
 
 
 def _patch(color: str, alpha: float, label: str) -> Any:

@@ -10,10 +10,10 @@ from hbstan.plots.style import (
     BASE,
     CHAINS,
     FAINT,
-    GRID,
     MUTED,
     THIRD,
     label_text,
+    name_rows,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def power_scaling(result: PowerScaling) -> Figure:
     axes.axvline(
         result.threshold, color=MUTED, linestyle="--", linewidth=1, label="threshold"
     )
-    _rows(axes, [str(label) for label in table.index])
+    name_rows(axes, [label_text(label) for label in table.index])
     _colour_rows(axes, table["diagnosis"])
     # Few sensitivities are near the largest; near zero the axis must be linear.
     axes.set_xscale("symlog", linthresh=result.threshold, linscale=1.5)
@@ -117,7 +117,7 @@ def prior_swaps(result: PriorSwaps) -> Figure:
             alpha=0.9,
             label=label_text(swap, 36),
         )
-    _rows(axes, [str(label) for label in moves.index])
+    name_rows(axes, [label_text(label) for label in moves.index])
     axes.set_xlabel("posterior mean ± sd under each prior (the fit: 0 ± 1)")
     axes.set_title(
         f"{label_text(result.data_name)}: other priors in {result.model}", loc="left"
@@ -213,15 +213,6 @@ def _components(axes: Axes, result: PowerScaling) -> None:
         zorder=2,
         label=_LIKELIHOOD,
     )
-
-
-def _rows(axes: Axes, labels: list[str]) -> None:
-    axes.set_yticks(range(len(labels)), [label_text(label) for label in labels])
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
 
 
 def _colour_rows(axes: Axes, diagnosis: pd.Series[Any]) -> None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = [
     "ACCENT",
     "BASE",
@@ -11,6 +17,7 @@ __all__ = [
     "MUTED",
     "THIRD",
     "label_text",
+    "name_rows",
 ]
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -46,3 +53,23 @@ def label_text(label: object, longest: int = _LONGEST) -> str:
     if len(text) > longest:
         text = text[: longest - 1] + "…"
     return text.replace("$", r"\$")
+
+
+def name_rows(axes: Axes, labels: Sequence[str] | None) -> None:
+    """Write the names of rows, the first on top, over a grid for reading values.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Row k is at height k.
+    labels : sequence of str or None
+        As they shall be shown; ``None`` where rows are named already, here or at the
+        neighbour.
+    """
+    if labels is not None:
+        axes.set_yticks(range(len(labels)), list(labels))
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
