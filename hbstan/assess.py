@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import SettingsError
-from hbstan.pooling.groups import check_probability
 from hbstan.pooling.measured import as_dataset, evidence
 from hbstan.pooling.squared_error import risk
+from hbstan.predictive.arguments import check_probability
 from hbstan.predictive.tables import records
 from hbstan.results import json_number
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.pooling.classical import METHODS, MetaAnalysis, classical_meta_analysis
-from hbstan.pooling.groups import check_probability, grouped
+from hbstan.pooling.groups import grouped
 from hbstan.pooling.population import population
+from hbstan.predictive.arguments import check_probability
+from hbstan.predictive.summaries import error_of_mean, tail_of
 from hbstan.predictive.tables import records
 from hbstan.results import json_number
 
@@ -201,20 +203,17 @@ def _new_group(source: Population, kind: str, seed: int) -> dict[str, NDArray[An
 def _summaries(draws: dict[str, NDArray[Any]], ci_prob: float) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
-    from arviz_stats.base import array_stats
 
     rows = {}
-    tails = [(1.0 - p) / 2.0 for p in (ci_prob, _INNER)]
+    tails = [tail_of(prob) for prob in (ci_prob, _INNER)]
     at = [tails[0], tails[1], 0.5, 1.0 - tails[1], 1.0 - tails[0]]
     names = ("lower", "inner_lower", "median", "inner_upper", "upper")
     for name, values in draws.items():
-        with np.errstate(invalid="ignore", divide="ignore"):
-            error = array_stats.mcse(values, chain_axis=0, draw_axis=1)
         rows[name] = {
             "mean": values.mean(),
             "sd": values.std(ddof=1),
             **dict(zip(names, np.quantile(values, at), strict=True)),
-            "mcse": float(error),
+            "mcse": error_of_mean(values),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
 

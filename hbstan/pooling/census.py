@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError, SettingsError
-from hbstan.pooling.groups import check_probability
+from hbstan.predictive.arguments import check_probability
+from hbstan.predictive.summaries import summarise
 from hbstan.predictive.tables import records
 from hbstan.refit import dataset_of
 
@@ -174,17 +175,12 @@ def _table(
     member = (part[:, None] == np.arange(len(labels))).astype(float)
     people, respondents = data.N @ member, data.n @ member
     kept = people > 0
-    tail = (1.0 - ci_prob) / 2.0
     with np.errstate(invalid="ignore"):
         shares = (draws * data.N) @ member / people
         unadjusted = (draws.mean(axis=(0, 1)) * data.n) @ member / respondents
         raw = data.y @ member / respondents
-    bounds = np.quantile(shares[..., kept], [tail, 1.0 - tail], axis=(0, 1))
     columns = {
-        "mean": shares.mean(axis=(0, 1))[kept],
-        "sd": shares.std(axis=(0, 1), ddof=1)[kept],
-        "lower": bounds[0],
-        "upper": bounds[1],
+        **summarise(shares[..., kept], ci_prob),
         "mcse": [float(array_stats.mcse(shares[..., s])) for s in np.flatnonzero(kept)],
         "people": people[kept],
         "respondents": respondents[kept].astype(int),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hbstan.fit import Fit
 
-__all__ = ["CORRECTION", "Grouped", "check_probability", "draws_on", "grouped"]
+__all__ = ["CORRECTION", "Grouped", "draws_on", "grouped"]
 
 #: Added to events and to non-events, so that log-odds and their errors are finite
 #: (Haldane 1956, doi:10.1111/j.1469-1809.1955.tb01285.x).
@@ -189,12 +189,3 @@ def _variable(kind: str, scale: str | None) -> str:
             remedy="Leave scale out, or name a legal one.",
         )
     return legal[scale]
-
-
-def check_probability(ci_prob: float) -> None:
-    """Raise SettingsError unless ``ci_prob`` lies between 0 and 1."""
-    if not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
-        raise SettingsError(
-            f"ci_prob is {ci_prob!r}; legal: a number between 0 and 1.",
-            remedy="Take for instance ci_prob=0.94.",
-        )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from hbstan.errors import FitError
-from hbstan.pooling.groups import check_probability
+from hbstan.predictive.arguments import check_probability
+from hbstan.predictive.summaries import interval, summarise
 from hbstan.refit import dataset_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ItemCurves", "ability_table", "item_curves", "item_table"]
 
-_OVER = ("chain", "draw")
 _GRID, _BINS = 61, 5
 #: Curves are evaluated at so many draws at most: their bands need no more.
 _MOST_DRAWS = 1000
@@ -156,8 +156,7 @@ def item_curves(
     places = np.concatenate([ability.to_numpy(), b.mean(axis=0)])
     grid = np.linspace(places.min() - 0.5, places.max() + 0.5, _GRID)
     p = expit(a[:, :, None] * (grid - b[:, :, None]))
-    tail = 0.5 * (1.0 - ci_prob)
-    lower, upper = np.quantile(p, [tail, 1.0 - tail], axis=0)
+    lower, upper = interval(p, ci_prob, axis=0)
     return ItemCurves(
         fit.model,
         data.name,
@@ -246,11 +245,4 @@ def _flat(draws: xr.DataArray) -> NDArray[np.float64]:
 
 def _summary(draws: xr.DataArray, ci_prob: float) -> dict[str, NDArray[Any]]:
     check_probability(ci_prob)
-    tail = 0.5 * (1.0 - ci_prob)
-    lower, upper = draws.quantile([tail, 1.0 - tail], dim=_OVER).values
-    return {
-        "mean": draws.mean(_OVER).values,
-        "sd": draws.std(_OVER, ddof=1).values,
-        "lower": lower,
-        "upper": upper,
-    }
+    return summarise(draws.transpose("chain", "draw", ...).values, ci_prob)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import DataError, SettingsError
 from hbstan.pooling.empirical import empirical
-from hbstan.pooling.groups import check_probability
 from hbstan.pooling.measured import as_dataset, evidence
+from hbstan.predictive.arguments import check_probability
 from hbstan.predictive.tables import records
 from hbstan.results import json_number
 

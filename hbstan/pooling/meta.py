@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import DataError
-from hbstan.pooling.groups import check_probability
 from hbstan.pooling.meta_classical import ClassicalMeta, classical_meta
+from hbstan.predictive.arguments import check_probability
+from hbstan.predictive.summaries import error_of_mean, summarise, tail_of
 from hbstan.predictive.tables import records
 from hbstan.results import json_number
 
@@ -307,20 +308,11 @@ def _table(
 
 def _summary(values: NDArray[Any], ci_prob: float) -> dict[str, float]:
     import numpy as np
-    from arviz_stats.base import array_stats
 
-    tail = (1.0 - ci_prob) / 2.0
-    lower, median, upper = np.quantile(values, [tail, 0.5, 1.0 - tail])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = array_stats.mcse(values, chain_axis=0, draw_axis=1)
-    return {
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)),
-        "median": float(median),
-        "lower": float(lower),
-        "upper": float(upper),
-        "mcse": float(error),
-    }
+    found = {k: float(v) for k, v in summarise(values, ci_prob).items()}
+    ends = {k: found.pop(k) for k in ("lower", "upper")}
+    median = float(np.median(values))
+    return {**found, "median": median, **ends, "mcse": error_of_mean(values)}
 
 
 def _by_study(fitted: Fit, studies: Studies, ci_prob: float) -> pd.DataFrame:
@@ -328,21 +320,16 @@ def _by_study(fitted: Fit, studies: Studies, ci_prob: float) -> pd.DataFrame:
     import pandas as pd
     from scipy.stats import norm
 
-    tail = (1.0 - ci_prob) / 2.0
-    theta = fitted.posterior["theta"]
-    over = ("chain", "draw")
-    bounds = theta.quantile([tail, 1.0 - tail], dim=over).values
-    expected = fitted.posterior["expected"].mean(over).values
-    half = float(norm.ppf(1.0 - tail)) * np.asarray(studies.sigma)
+    theta = summarise(fitted.posterior["theta"].values, ci_prob)
+    expected = fitted.posterior["expected"].values.mean(axis=(0, 1))
+    half = float(norm.ppf(1.0 - tail_of(ci_prob))) * np.asarray(studies.sigma)
     return pd.DataFrame(
         {
             "y": studies.y,
             "sigma": studies.sigma,
             "y_lower": studies.y - half,
             "y_upper": studies.y + half,
-            "mean": theta.mean(over).values,
-            "lower": bounds[0],
-            "upper": bounds[1],
+            **{k: theta[k] for k in ("mean", "lower", "upper")},
             "expected": expected,
             "adjusted": studies.y - expected + float(fitted.posterior["mu"].mean()),
         },

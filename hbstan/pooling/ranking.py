@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError, SettingsError
-from hbstan.pooling.groups import check_probability, draws_on, grouped
+from hbstan.pooling.groups import draws_on, grouped
+from hbstan.predictive.arguments import check_probability
 from hbstan.predictive.pvalues import monte_carlo_error
 from hbstan.predictive.tables import records
 

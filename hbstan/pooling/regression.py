@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError
 from hbstan.fit import fit as fit_model
-from hbstan.pooling.groups import check_probability
+from hbstan.predictive.arguments import check_probability
+from hbstan.predictive.summaries import summarise
 from hbstan.predictive.tables import records
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from hbstan.data.group_covariates import BinomialCovariates
     from hbstan.fit import Fit
@@ -128,7 +128,7 @@ def explained(
     draws = {name: fit.posterior[name].values for name in ("explained", "tau", "r2")}
     draws["tau_without"] = without.posterior["tau"].values
     order = ("explained", "tau", "tau_without", "r2")
-    table = pd.DataFrame({name: _summary(draws[name], ci_prob) for name in order}).T
+    table = pd.DataFrame({name: summarise(draws[name], ci_prob) for name in order}).T
     reduction = 1 - np.mean(draws["tau"] ** 2) / np.mean(draws["tau_without"] ** 2)
     table.loc["reduction"] = [float(reduction), *[float("nan")] * 3]
     table.index.name = "quantity"
@@ -137,7 +137,7 @@ def explained(
     for name in data.axes["covariate"]:
         values = beta.sel(covariate=name).values
         rows[name] = {
-            **_summary(values, ci_prob),
+            **summarise(values, ci_prob),
             "p_positive": float((values > 0).mean()),
         }
     coefficients = pd.DataFrame(rows).T
@@ -157,16 +157,3 @@ def _check(fit: Fit, data: BinomialCovariates) -> None:
             f"the fit of {fit.model} is not of the data {data.name!r}.",
             remedy="Give the dataset that it was fitted to.",
         )
-
-
-def _summary(draws: NDArray[Any], ci_prob: float) -> dict[str, float]:
-    import numpy as np
-
-    tail = 0.5 * (1 - ci_prob)
-    lower, upper = np.quantile(draws, [tail, 1 - tail])
-    return {
-        "mean": float(np.mean(draws)),
-        "sd": float(np.std(draws, ddof=1)),
-        "lower": float(lower),
-        "upper": float(upper),
-    }

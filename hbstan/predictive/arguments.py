@@ -8,7 +8,7 @@ from typing import Any
 
 from hbstan.errors import SettingsError
 
-__all__ = ["probability", "seed_or_fresh"]
+__all__ = ["check_probability", "probability", "seed_or_fresh"]
 
 _MAX_SEED = 2**32 - 1
 
@@ -46,3 +46,12 @@ def probability(name: str, value: Any) -> float:
     if not number or not 0 < value < 1:
         raise SettingsError(f"{name} is {value!r}, but must lie between 0 and 1.")
     return float(value)
+
+
+def check_probability(ci_prob: float) -> None:
+    """Raise SettingsError unless ``ci_prob`` lies between 0 and 1."""
+    if not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
+        raise SettingsError(
+            f"ci_prob is {ci_prob!r}; legal: a number between 0 and 1.",
+            remedy="Take for instance ci_prob=0.94.",
+        )

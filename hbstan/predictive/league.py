@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError, SettingsError
+from hbstan.predictive.arguments import check_probability
+from hbstan.predictive.summaries import tail_of
 from hbstan.predictive.tables import records
 from hbstan.refit import dataset_of
 from hbstan.types import MAX_SEED
@@ -106,8 +108,6 @@ def league_table(
     SettingsError
         If the seed or ``ci_prob`` is illegal.
     """
-    from hbstan.pooling.groups import check_probability
-
     check_probability(ci_prob)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
         raise SettingsError(
@@ -197,7 +197,7 @@ def _counted(
 
     kept, ci_prob = how
     points, last = season["points"], places.shape[-1]
-    tail = (1.0 - ci_prob) / 2.0
+    tail = tail_of(ci_prob)
     index = pd.Index(data.teams, name="team")
     table = pd.DataFrame(
         {

@@ -13,6 +13,7 @@ from hbstan.data.tables import Table, read_table
 from hbstan.data.values import LABELS, as_label
 from hbstan.errors import DataError, FitError, SettingsError
 from hbstan.predictive.arguments import probability, seed_or_fresh
+from hbstan.predictive.summaries import interval, summarise
 from hbstan.simulate.regression import group_effects, linear_predictor
 
 if TYPE_CHECKING:
@@ -69,22 +70,17 @@ class RowPrediction:
             where the row's mean (or probability) lies; ``sd``, ``lower`` and
             ``upper`` of the outcome itself, which also varies around its mean.
         """
-        import numpy as np
         import pandas as pd
 
         probability("ci_prob", ci_prob)
-        tail = (1.0 - ci_prob) / 2.0
-        over = (0, 1)
-        of_mean = np.quantile(self.expected, [tail, 1.0 - tail], axis=over)
-        of_outcome = np.quantile(self.y, [tail, 1.0 - tail], axis=over)
+        of_mean = interval(self.expected, ci_prob)
+        outcome = summarise(self.y, ci_prob)
         columns = {
             "group": list(self.labels),
-            "expected": self.expected.mean(axis=over),
+            "expected": self.expected.mean(axis=(0, 1)),
             "expected_lower": of_mean[0],
             "expected_upper": of_mean[1],
-            "sd": self.y.std(axis=over, ddof=1),
-            "lower": of_outcome[0],
-            "upper": of_outcome[1],
+            **{k: outcome[k] for k in ("sd", "lower", "upper")},
         }
         return pd.DataFrame(columns)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import DataError, FitError
+from hbstan.predictive.summaries import summarise
 from hbstan.predictive.tables import records
 
 if TYPE_CHECKING:
@@ -110,22 +111,17 @@ def volatility_path(
             f"{fit.model} has no path of log variances h, one a return.",
             remedy="Fit sv_noncentered or sv_centered.",
         )
-    tail = (1.0 - ci_prob) / 2.0
-    over = ("chain", "draw")
-    lower, middle, upper = h.quantile([tail, 0.5, 1.0 - tail], dim=over).values
+    path = summarise(h.values, ci_prob)
     labels = [str(label) for label in y[y.dims[0]].values]
     held = set(fit.provenance.get("holdout", ()))
     table = pd.DataFrame(
         {
             "y": y.values,
             "seen": [label not in held for label in labels],
-            "h_mean": h.mean(over).values,
-            "h_sd": h.std(over, ddof=1).values,
-            "h_lower": lower,
-            "h_upper": upper,
-            "sd": np.exp(0.5 * middle),
-            "sd_lower": np.exp(0.5 * lower),
-            "sd_upper": np.exp(0.5 * upper),
+            **{f"h_{name}": values for name, values in path.items()},
+            "sd": np.exp(0.5 * np.median(h.values, axis=(0, 1))),
+            "sd_lower": np.exp(0.5 * path["lower"]),
+            "sd_upper": np.exp(0.5 * path["upper"]),
         },
         index=pd.Index(labels, name="time"),
     )
