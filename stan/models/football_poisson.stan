@@ -89,8 +89,8 @@ parameters {
   vector[T - 1] u_defence;
 }
 transformed parameters {
-  vector[T] attack = sd_attack * zero_sum(u_attack);
-  vector[T] defence = sd_defence * zero_sum(u_defence);
+  vector[T] attack = sd_attack * unit_zero_sum(u_attack);
+  vector[T] defence = sd_defence * unit_zero_sum(u_defence);
   vector[J] log_home = mu + advantage + attack[home] - defence[away];
   vector[J] log_away = mu + attack[away] - defence[home];
   // Log prior densities of the top-level parameters, for power-scaling.

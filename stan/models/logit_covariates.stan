@@ -49,7 +49,7 @@
  * Papaspiliopoulos, Roberts and Skold (2007), doi:10.1214/088342307000000014.
  */
 functions {
-  #include priors.stanfunctions
+  #include columns.stanfunctions
   #include quadrature.stanfunctions
 }
 data {
@@ -71,14 +71,9 @@ transformed data {
   int<lower=0, upper=J> N = J - sum(holdout); // groups in the likelihood
   int<lower=0, upper=J> K = predictive * J; // groups with predictions
   array[N] int<lower=1, upper=J> observed = observed_groups(holdout);
-  vector[D] center;
-  vector<lower=0>[D] scale;
-  matrix[J, D] Z;
-  for (d in 1 : D) {
-    center[d] = mean(X[ : , d]);
-    scale[d] = sd(X[ : , d]);
-    Z[ : , d] = (X[ : , d] - center[d]) / scale[d];
-  }
+  vector[D] center = column_means(X);
+  vector<lower=0>[D] scale = column_sds(X);
+  matrix[J, D] Z = standardised_columns(X);
 }
 parameters {
   real mu;

@@ -46,7 +46,7 @@
  * Higgins and Thompson (2002), doi:10.1002/sim.1186.
  */
 functions {
-  #include priors.stanfunctions
+  #include columns.stanfunctions
   #include typical_variance.stanfunctions
 }
 data {
@@ -68,14 +68,9 @@ transformed data {
   int<lower=0, upper=J> N = J - sum(holdout); // studies in the likelihood
   int<lower=0, upper=J> R = predictive * J; // studies with predictions
   array[N] int<lower=1, upper=J> observed = observed_groups(holdout);
-  vector[K] average;
-  vector<lower=0>[K] spread;
-  matrix[J, K] Xs;
-  for (k in 1 : K) {
-    average[k] = mean(X[ : , k]);
-    spread[k] = sd(X[ : , k]);
-    Xs[ : , k] = (X[ : , k] - average[k]) / spread[k];
-  }
+  vector[K] average = column_means(X);
+  vector<lower=0>[K] spread = column_sds(X);
+  matrix[J, K] Xs = standardised_columns(X);
   real<lower=0> s2 = typical_variance(sigma, append_col(rep_vector(1, J), Xs));
 }
 parameters {

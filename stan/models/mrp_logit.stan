@@ -61,7 +61,7 @@
  * Papaspiliopoulos, Roberts and Skold (2007), doi:10.1214/088342307000000014.
  */
 functions {
-  #include priors.stanfunctions
+  #include columns.stanfunctions
   #include crossed.stanfunctions
 }
 data {

@@ -56,6 +56,7 @@
  */
 functions {
   #include normal_groups.stanfunctions
+  #include zero_sum.stanfunctions
 }
 data {
   int<lower=2> J;
@@ -84,9 +85,7 @@ parameters {
   vector[J - 1] x;
 }
 transformed parameters {
-  // The reflection that takes the last axis to the diagonal (1, ..., 1) takes
-  // (x, 0) to a vector of the same length that sums to zero.
-  vector[J] z = append_row(x - sum(x) / (J - sqrt(J)), sum(x) / sqrt(J));
+  vector[J] z = zero_sum(x);
   vector[J] theta = mu + tau * z;
   // Log prior densities of the top-level parameters, for power-scaling.
   vector[3] lprior;

@@ -89,12 +89,15 @@ def test_target_and_gradient(holdout: Any) -> None:
 
 def test_zero_sum_is_an_isometry_onto_vectors_that_sum_to_zero() -> None:
     zero_sum = function("zero_sum", "zero_sum.stanfunctions")
+    unit_zero_sum = function("unit_zero_sum", "zero_sum.stanfunctions")
     for count in (2, 3, 14):
         basis = np.stack([zero_sum(u=row) for row in np.eye(count - 1)])
         np.testing.assert_allclose(basis.sum(axis=1), 0.0, atol=1e-13)
-        lengths = np.eye(count - 1) * count / (count - 1)
-        np.testing.assert_allclose(basis @ basis.T, lengths, atol=1e-13)
-        np.testing.assert_allclose((basis**2).sum(axis=0), 1.0, atol=1e-13)
+        np.testing.assert_allclose(basis @ basis.T, np.eye(count - 1), atol=1e-13)
+        unit = np.stack([unit_zero_sum(u=row) for row in np.eye(count - 1)])
+        scale = np.sqrt(count / (count - 1))
+        np.testing.assert_allclose(unit, scale * basis, atol=1e-13)
+        np.testing.assert_allclose((unit**2).sum(axis=0), 1.0, atol=1e-13)
 
 
 def test_outputs_at_a_point() -> None:
