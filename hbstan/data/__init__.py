@@ -2,7 +2,11 @@
 
 :func:`grouped_binomial` and :func:`group_estimates` take a pandas DataFrame, a
 mapping of columns, or the path of a CSV or Parquet file, and return a dataset that
-every model of the catalogue can be fitted to. :func:`load` also finds bundled data
+every model of one outcome a group can be fitted to. Other shapes of data have readers
+of their own: :func:`normal_groups`, :func:`binomial_covariates`, :func:`studies`,
+:func:`regression`, :func:`logistic`, :func:`mrp`, :func:`responses`,
+:func:`wide_responses`, :func:`returns`, :func:`matches` and :func:`surface`; their
+datasets are those of :mod:`hbstan.data.system`. :func:`load` also finds bundled data
 and columns with conventional names; :func:`from_stan_json` reads the data of a
 program of one's own.
 

@@ -28,6 +28,8 @@ _FEWEST_TEAMS = 3
 class Matches(SystemData):
     """Goals in J matches between T teams; build one with :func:`matches`.
 
+    See :class:`~hbstan.data.system.SystemData` for the attributes that are not listed.
+
     Attributes
     ----------
     home, away : ndarray of int64, shape (J,)

@@ -35,6 +35,8 @@ class BinomialCovariates(SystemData):
     Build one with :func:`binomial_covariates`. The dimension ``covariate`` labels the
     covariates.
 
+    See :class:`~hbstan.data.system.SystemData` for the attributes that are not listed.
+
     Attributes
     ----------
     n, y : ndarray of int64, shape (J,)

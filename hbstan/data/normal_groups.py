@@ -56,6 +56,8 @@ class NormalGroups(SystemData):
     They are kept as sufficient statistics: no model of this kind learns more from
     the observations themselves. Build one with :func:`normal_groups`.
 
+    See :class:`~hbstan.data.system.SystemData` for the attributes that are not listed.
+
     Attributes
     ----------
     n : ndarray of int64, shape (J,)

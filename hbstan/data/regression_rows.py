@@ -41,6 +41,12 @@ class RegressionRows(SystemData):
     varying : ndarray of int64, shape (V,)
         Effects that vary by group: 0 for the intercept, k for covariate k.
         ``axes["effect"]`` has their labels.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit together, there are fewer rows than coefficients, or a
+        covariate is constant or follows from others.
     """
 
     arrays: ClassVar[Mapping[str, str]] = {
@@ -202,7 +208,15 @@ def _column_of(label: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LinearRows(RegressionRows):
-    """Rows with a real outcome; build with :func:`hbstan.data.regression`."""
+    """Rows with a real outcome; build with :func:`hbstan.data.regression`.
+
+    Attributes
+    ----------
+    y : ndarray of float64, shape (N,)
+        Outcomes, in a unit of their own; read-only.
+    X, g, varying : ndarray
+        As in :class:`~hbstan.data.regression_rows.RegressionRows`; read-only.
+    """
 
     kind: ClassVar[str] = "linear_regression"
     outcome: ClassVar[str] = "real"
@@ -216,7 +230,15 @@ class LinearRows(RegressionRows):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LogisticRows(RegressionRows):
-    """Rows with an outcome of 0 or 1; build with :func:`hbstan.data.logistic`."""
+    """Rows with an outcome of 0 or 1; build with :func:`hbstan.data.logistic`.
+
+    Attributes
+    ----------
+    y : ndarray of int64, shape (N,)
+        Outcomes, 0 or 1; read-only.
+    X, g, varying : ndarray
+        As in :class:`~hbstan.data.regression_rows.RegressionRows`; read-only.
+    """
 
     kind: ClassVar[str] = "logistic_regression"
     outcome: ClassVar[str] = "binary"

@@ -29,6 +29,8 @@ class ItemResponses(SystemData):
     :func:`hbstan.data.wide_responses`. The units are the persons, whose labels are
     ``labels``; ``axes`` has the labels of ``item`` and ``country``.
 
+    See :class:`~hbstan.data.system.SystemData` for the attributes that are not listed.
+
     Attributes
     ----------
     person, item : ndarray of int64, shape (N,)

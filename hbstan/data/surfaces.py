@@ -37,6 +37,8 @@ class Surface(SystemData):
     Build one with :func:`surface`. The units are the points; the dimensions
     ``input`` and ``candidate`` label inputs and candidates.
 
+    See :class:`~hbstan.data.system.SystemData` for the attributes that are not listed.
+
     Attributes
     ----------
     x : ndarray of float64, shape (J, D)

@@ -30,6 +30,8 @@ class SurveyCells(SystemData):
     ``"level"`` (L labels ``"<factor>: <level>"``, the factors one after the other) and
     ``"covariate"`` (D labels).
 
+    See :class:`~hbstan.data.system.SystemData` for the attributes that are not listed.
+
     Attributes
     ----------
     n, y : ndarray of int64, shape (J,)
@@ -101,13 +103,29 @@ class SurveyCells(SystemData):
         return super().coords | {"area": list(self.areas)}
 
     def levels(self, factor: str) -> tuple[str, ...]:
-        """Return the labels of a factor's levels."""
+        """Return the labels of a factor's levels.
+
+        Parameters
+        ----------
+        factor : str
+            One of :attr:`factors`.
+        """
         number = self.factors.index(factor) + 1
         pairs = zip(self.axes["level"], self.factor_of.tolist(), strict=True)
         return tuple(x.removeprefix(f"{factor}: ") for x, f in pairs if f == number)
 
     def cells(self, factor: str) -> NDArray[np.int64]:
-        """Return each cell's level of a factor, a position in :meth:`levels`."""
+        """Return each cell's level of a factor, a position in :meth:`levels`.
+
+        Parameters
+        ----------
+        factor : str
+            One of :attr:`factors`.
+
+        Returns
+        -------
+        ndarray of int64, shape (J,)
+        """
         number = self.factors.index(factor) + 1
         before = int((self.factor_of < number).sum())
         return self.level_of[:, number - 1] - before - 1

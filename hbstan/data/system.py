@@ -29,7 +29,8 @@ class SystemData(Dataset):
     A subclass names its arrays, checks them, and says what else its programs declare.
     Its units (groups, studies, persons, matches, ...) have the dimension ``group``
     and the labels ``labels``; a program's ``holdout``, ``log_lik`` and
-    ``log_lik_group`` have one element a unit.
+    ``log_lik_group`` have one element a unit. See
+    :class:`~hbstan.data.dataset.Dataset` for labels, name, source and priors.
 
     Attributes
     ----------

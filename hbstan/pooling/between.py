@@ -125,8 +125,9 @@ def heterogeneity(
     maximum likelihood, from the groups' raw estimates and standard errors. For
     binomial data those are ``log((y + 0.5) / (n - y + 0.5))`` and ``sqrt(1 / (y +
     0.5) + 1 / (n - y + 0.5))``. I^2 = tau^2 / (tau^2 + s^2) compares tau^2 with the
-    typical squared standard error s^2 (see
-    :class:`MetaAnalysis`); taken draw by draw it has a posterior.
+    typical squared standard error s^2 (Higgins and Thompson 2002,
+    doi:10.1002/sim.1186; see :class:`MetaAnalysis`); taken draw by draw it has a
+    posterior.
 
     Parameters
     ----------

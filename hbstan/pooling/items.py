@@ -61,6 +61,9 @@ class ItemCurves:
 def item_table(fit: Fit, ci_prob: float = 0.94) -> pd.DataFrame:
     """Summarise difficulty and discrimination of each item.
 
+    The models are those of Rasch and Birnbaum, with abilities from a population (Bock
+    and Aitkin 1981, doi:10.1007/BF02293801).
+
     Parameters
     ----------
     fit : Fit

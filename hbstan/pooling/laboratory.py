@@ -89,7 +89,17 @@ class PoolingLab:
         return {strategy: fit.diagnose() for strategy, fit in self.fits.items()}
 
     def of(self, strategy: str) -> pd.DataFrame:
-        """Return the estimates of one strategy, indexed by group."""
+        """Return the estimates of one strategy, indexed by group.
+
+        Parameters
+        ----------
+        strategy : {"none", "complete", "partial"}
+
+        Raises
+        ------
+        SettingsError
+            If there is no such strategy.
+        """
         if strategy not in STRATEGIES:
             raise SettingsError(
                 f"strategy is {strategy!r}; legal: {', '.join(STRATEGIES)}."

@@ -143,7 +143,9 @@ def meta_analysis(
     The model is ``y_j ~ normal(theta_j, sigma_j)``, ``theta_j ~ normal(a + x_j beta,
     tau)``. Beside its posterior stand DerSimonian and Laird's estimate and that of
     restricted maximum likelihood, by PyMARE; see
-    :func:`hbstan.pooling.meta_classical.classical_meta`.
+    :func:`hbstan.pooling.meta_classical.classical_meta`. Sources: Thompson and Higgins
+    (2002, doi:10.1002/sim.1187), Higgins, Thompson and Spiegelhalter (2009,
+    doi:10.1111/j.1467-985X.2008.00552.x).
 
     Parameters
     ----------

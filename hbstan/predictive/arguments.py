@@ -7,10 +7,9 @@ import secrets
 from typing import Any
 
 from hbstan.errors import SettingsError
+from hbstan.types import MAX_SEED
 
 __all__ = ["check_probability", "probability", "seed_or_fresh"]
-
-_MAX_SEED = 2**32 - 1
 
 
 def seed_or_fresh(seed: Any) -> int:
@@ -27,9 +26,9 @@ def seed_or_fresh(seed: Any) -> int:
         number = -1 if isinstance(seed, bool) else operator.index(seed)
     except TypeError:
         number = -1
-    if not 0 <= number <= _MAX_SEED:
+    if not 0 <= number <= MAX_SEED:
         raise SettingsError(
-            f"seed is {seed!r}, but must be a whole number from 0 to {_MAX_SEED}."
+            f"seed is {seed!r}, but must be a whole number from 0 to {MAX_SEED}."
         )
     return number
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hbstan.errors import FitError, SettingsError
-from hbstan.predictive.arguments import check_probability
+from hbstan.errors import FitError
+from hbstan.predictive.arguments import check_probability, seed_or_fresh
 from hbstan.predictive.summaries import tail_of
 from hbstan.predictive.tables import records
 from hbstan.refit import dataset_of
-from hbstan.types import MAX_SEED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,19 +76,24 @@ class LeagueTable:
 
 
 def league_table(
-    fit: Fit, seed: int, *, keep_results: bool = False, ci_prob: float = 0.94
+    fit: Fit,
+    seed: int | None = None,
+    *,
+    keep_results: bool = False,
+    ci_prob: float = 0.94,
 ) -> LeagueTable:
     """Play the season again in every posterior draw and count points and places.
 
     A win is 3 points, a draw 1. Places go by points, goal difference, goals scored,
-    and then by lot, which the seed decides.
+    and then by lot, which the seed decides. The model is that of Baio and Blangiardo
+    (2010, doi:10.1080/02664760802684177).
 
     Parameters
     ----------
     fit : Fit
         Of ``football_poisson`` or a program like it, with ``y_rep``.
-    seed : int
-        Of the lots, 0 to 4294967295.
+    seed : int, optional
+        Of the lots, 0 to 4294967295; by default the fit's own.
     keep_results : bool
         Let the results of matches that the likelihood saw stand and simulate those
         held out: the rest of a season. Otherwise every match is simulated: another
@@ -109,10 +113,7 @@ def league_table(
         If the seed or ``ci_prob`` is illegal.
     """
     check_probability(ci_prob)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
-        raise SettingsError(
-            f"seed is {seed!r}; legal: a whole number from 0 to {MAX_SEED}."
-        )
+    seed = seed_or_fresh(int(fit.provenance["seed"]) if seed is None else seed)
     data = _matches(fit)
     goals = _goals(fit, data, keep_results)
     season = _season(goals, data)

@@ -70,7 +70,20 @@ class Prediction:
     def table(self, ci_prob: float = 0.95) -> pd.DataFrame:
         """Return each group's predictive mean, sd and equal-tailed interval.
 
-        See :func:`hbstan.predictive.coverage.group_table`.
+        Parameters
+        ----------
+        ci_prob : float
+            Probability of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See :func:`hbstan.predictive.coverage.group_table`.
+
+        Raises
+        ------
+        SettingsError
+            If ``ci_prob`` is no probability.
         """
         return group_table(self.replicates, ci_prob).drop(columns="held_out")
 

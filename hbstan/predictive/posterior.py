@@ -84,7 +84,20 @@ class PredictiveCheck:
     def groups(self, ci_prob: float | None = None) -> pd.DataFrame:
         """Set each group's outcome beside its predictive interval.
 
-        See :func:`hbstan.predictive.coverage.group_table`.
+        Parameters
+        ----------
+        ci_prob : float, optional
+            Probability of the intervals; by default that of the check.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See :func:`hbstan.predictive.coverage.group_table`.
+
+        Raises
+        ------
+        SettingsError
+            If ``ci_prob`` is no probability.
         """
         prob = self.ci_prob if ci_prob is None else ci_prob
         return group_table(self.replicates, prob)

@@ -85,7 +85,23 @@ class PriorPredictive:
         return summarise(self)
 
     def table(self, ci_prob: float = 0.9) -> pd.DataFrame:
-        """Return one row for each statistic, as for posterior predictive checks."""
+        """Return one row for each statistic, as for posterior predictive checks.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See :func:`hbstan.predictive.pvalues.statistic_table`.
+
+        Raises
+        ------
+        SettingsError
+            If ``ci_prob`` is no probability.
+        """
         return statistic_table(
             self.statistics,
             dict(self.observed),

@@ -76,6 +76,9 @@ def volatility_path(
 ) -> VolatilityPath:
     """Summarise the path of volatility.
 
+    The model is that of Kim, Shephard and Chib (1998, doi:10.1111/1467-937X.00050):
+    ``y_t ~ normal(center, exp(h_t / 2))``.
+
     Parameters
     ----------
     fit : Fit

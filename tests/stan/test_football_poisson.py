@@ -311,6 +311,9 @@ def test_a_season_that_is_known_has_the_table_that_a_pencil_gives() -> None:
     assert abs(lots.places.to_numpy() - 1 / 3).max() < 5 * np.sqrt(2 / 9 / 50)
     assert lots.places.equals(hb.league_table(even, seed=2).places)
     assert not lots.places.equals(hb.league_table(even, seed=3).places)
+    # Without a seed it is that of the fit.
+    own = hb.league_table(even, seed=1)
+    assert own.places.equals(hb.league_table(even).places)
 
 
 def test_results_that_are_known_stand_and_the_rest_is_simulated(

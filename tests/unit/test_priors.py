@@ -395,3 +395,11 @@ def test_a_record_of_no_prior(record: dict[str, object]) -> None:
 
 def test_every_role_has_a_support_in_words() -> None:
     assert {family.role for family in pr.FAMILIES.values()} == set(pr.SUPPORTS)
+
+
+@pytest.mark.parametrize("name", sorted(pr.FAMILIES))
+def test_the_package_hands_out_every_family(name: str) -> None:
+    import hbstan as hb
+
+    assert getattr(hb, name) is pr.FAMILIES[name]
+    assert name in hb.__all__
