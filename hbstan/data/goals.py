@@ -160,13 +160,8 @@ class Matches(SystemData):
             raise DataError(f"{self.name}: a team's label occurs twice.")
 
     def _check_shapes(self) -> None:
-        shapes = {k: getattr(self, k).shape for k in self.arrays}
-        legal = {"home": (self.J,), "away": (self.J,), "y": (self.J, 2)}
-        for name, shape in shapes.items():
-            if shape != legal[name]:
-                raise DataError(
-                    f"{self.name}: {name} has the shape {shape}; legal: {legal[name]}."
-                )
+        count = (self.J,)
+        self._require_shapes({"home": count, "away": count, "y": (self.J, 2)})
         for name in ("home", "away"):
             values = getattr(self, name)
             if ((values < 1) | (values > len(self.teams))).any():

@@ -201,13 +201,8 @@ class ItemResponses(SystemData):
         labels = {"person": self.labels, "item": self.items, "country": self.countries}
         rows = len(self.y)
         for name, length in (("person", rows), ("item", rows), ("country", self.J)):
-            values = getattr(self, name)
-            if values.shape != (length,):
-                raise DataError(
-                    f"{self.name}: {name} has the shape {values.shape}; legal: "
-                    f"({length},)."
-                )
-            self._check_index(name, values, len(labels[name]))
+            self._require_shapes({name: (length,)})
+            self._check_index(name, getattr(self, name), len(labels[name]))
         if self.y.ndim != 1 or not np.isin(self.y, (0, 1)).all():
             raise DataError(f"{self.name}: y has values other than 0 and 1.")
         pairs = np.stack([self.person, self.item])

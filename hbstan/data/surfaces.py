@@ -159,12 +159,7 @@ class Surface(SystemData):
             "high": (size,),
             **dict.fromkeys(("center", "scale", "matern", "paths"), ()),
         }
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise DataError(
-                    f"{self.name}: {name} has the shape {getattr(self, name).shape}; "
-                    f"legal: {shape}."
-                )
+        self._require_shapes(shapes)
         if self.J < _LEAST_POINTS:
             raise DataError(
                 f"{self.name}: there are {self.J} points; legal: at least "

@@ -217,12 +217,7 @@ class SurveyCells(SystemData):
             "by": (),
             "X": (self.J, len(self.covariates)),
         }
-        for name, shape in legal.items():
-            if getattr(self, name).shape != shape:
-                raise DataError(
-                    f"{self.name}: {name} has the shape {getattr(self, name).shape}; "
-                    f"legal: {shape}."
-                )
+        self._require_shapes(legal)
         if factors == 0:
             raise DataError(f"{self.name}: there are no factors; legal: at least 1.")
 

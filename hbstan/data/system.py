@@ -195,6 +195,15 @@ class SystemData(Dataset):
         frozen = np.frombuffer(values.tobytes(), dtype=dtype).reshape(values.shape)
         self._set(name, frozen)
 
+    def _require_shapes(self, legal: Mapping[str, tuple[int, ...]]) -> None:
+        """Raise DataError for the first array that has another shape."""
+        for name, shape in legal.items():
+            found = getattr(self, name).shape
+            if found != shape:
+                raise DataError(
+                    f"{self.name}: {name} has the shape {found}; legal: {shape}."
+                )
+
     @abstractmethod
     def _validate(self) -> None:
         """Check shapes and values; raise DataError."""
