@@ -66,13 +66,6 @@ class Returns(SystemData):
         """Return ``center``, the mean return."""
         return {"center": self.center}
 
-    def raw(self) -> NDArray[np.float64]:
-        """Return each return's distance from the mean, the raw size of a move."""
-        import numpy as np
-
-        moves: NDArray[np.float64] = np.abs(self.y - self.center)
-        return moves
-
     def reading(self) -> dict[str, str | list[str]]:
         """Return the columns with which :meth:`to_frame` is read again, by role."""
         return super().reading() | {"time": self.columns["group"]}

@@ -307,8 +307,9 @@ def _scalars(fit: Fit, names: list[str]) -> dict[str, Any]:
 
 def _top_level(fit: Fit) -> list[str]:
     if fit.like is not None:
-        names = [p.name for p in fit.like.top_level]
-        if all(name in fit.posterior for name in names):
+        # A correlation matrix of one effect, for example, is not among the draws.
+        names = [p.name for p in fit.like.top_level if p.name in fit.posterior]
+        if names:
             return names
     scalars = [str(k) for k, v in fit.posterior.data_vars.items() if v.ndim == 2]
     names = scalars or [str(k) for k in fit.posterior.data_vars]
