@@ -127,10 +127,8 @@ def _show_fit(screen: Screen, fit: Fit, checks: Checks, files: list[Path]) -> No
     console.print(report.fit_heading(fit))
     if fit.priors:
         console.print("", report.priors_table(fit.priors))
-    scalars = [str(k) for k, v in fit.posterior.data_vars.items() if v.ndim == 2]
     whole = fit.summary()
-    shown = whole.loc[[n for n in whole.index if n in scalars]] if scalars else whole
-    console.print("", report.posterior_table(shown))
+    console.print("", *report.posterior_lines(fit, whole))
     groups = None if fit.estimate is None else fit.groups()
     if groups is not None:
         title = f"Groups: {fit.estimate}"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["datasets", "models"]
 
+#: So many numbers of a truth or a further column are shown; JSON has all.
+_MOST_NUMBERS = 30
+
 
 def models(
     name: Annotated[str | None, typer.Argument(help="Show this model.")] = None,
@@ -71,14 +74,26 @@ def datasets(
         **{name: _listing({"": values}) for name, values in info.extra.items()},
     }
     dataset = bundled.load(name)
-    for line in dataset_lines(dataset, about):
+    short = {
+        "truth": _listing(info.truth, _MOST_NUMBERS),
+        **{k: _listing({"": v}, _MOST_NUMBERS) for k, v in info.extra.items()},
+    }
+    for line in dataset_lines(dataset, {**about, **short}):
         console.print(line)
     screen.result({**about, "data": dataset.to_stan(), "labels": list(dataset.labels)})
 
 
-def _listing(values: Mapping[str, float | tuple[float, ...]]) -> str:
-    """Return named numbers as text; a tuple has one a group."""
+def _listing(
+    values: Mapping[str, float | tuple[float, ...]], most: int | None = None
+) -> str:
+    """Return named numbers as text; a tuple has one a group, of many the first."""
     return ", ".join(
-        " ".join([key, *(f"{v:g}" for v in (x if isinstance(x, tuple) else (x,)))])
+        " ".join([key, *_numbers(x if isinstance(x, tuple) else (x,), most)])
         for key, x in values.items()
     ).strip()
+
+
+def _numbers(values: tuple[float, ...], most: int | None) -> list[str]:
+    shown = [f"{v:g}" for v in values[:most]]
+    cut = len(values) - len(shown)
+    return [*shown, f"... ({cut} more)"] if cut else shown

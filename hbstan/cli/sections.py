@@ -119,7 +119,8 @@ def _predictive(fit: Fit, options: Options) -> Section:
             decimals=None,
             index="statistic",
         ),
-        frame_table("Predictive errors", errors, index="groups are"),
+        # One row a measure: ten columns do not fit on a screen.
+        frame_table("Predictive errors", errors.T, decimals=None, index="measure"),
         checks_table(checks, "Predictive checks"),
     ]
     record = {**check.record(), "loo_pit": pit.record()}

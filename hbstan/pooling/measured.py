@@ -235,8 +235,9 @@ def _real(data: Any, ci_prob: float) -> Evidence:
         raise DataError(
             f"{getattr(data, 'name', type(data).__name__)!r} has no estimate with a "
             "standard error for each group.",
-            remedy="Give events and trials, estimates and standard errors, or means, "
-            "sizes and sums of squares.",
+            remedy="Shrinkage is assessed of events and trials, of estimates with "
+            "standard errors and of means with sizes; of other data fit a model "
+            "(hbstan fit), or summarise each group first.",
         )
     seen = np.isfinite(v)
     _require_two(data, seen)

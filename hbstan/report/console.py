@@ -41,6 +41,7 @@ __all__ = [
     "groups_table",
     "list_table",
     "model_lines",
+    "posterior_lines",
     "posterior_table",
     "priors_table",
     "progress_bars",
@@ -49,6 +50,12 @@ __all__ = [
 
 #: Wider than any screen: a table's natural width is measured in it.
 _WIDEST = 1000
+#: Longer tables are cut to their first rows.
+_LONGEST, _FIRST = 60, 20
+#: Variables of more elements are not in the posterior's table, but counted below it.
+_MOST_ELEMENTS = 30
+#: Labels named in a remark.
+_NAMED = 12
 
 
 def _value(check: Check) -> str:
@@ -106,11 +113,21 @@ class _ChecksTable:
 def _remark(check: Check) -> Padding:
     """Say what is wrong with a check that was refused, and what to do."""
     style, word = STYLES[check.outcome], WORDS[check.outcome]
-    found = ": ".join(t for t in (check.detail, ", ".join(check.subjects)) if t)
+    # Some details name the first of the subjects already.
+    named = bool(check.subjects) and check.detail.endswith(check.subjects[-1])
+    subjects = "" if named else _few(check.subjects)
+    found = ": ".join(t for t in (check.detail, subjects) if t)
     text = f"[{style}]{word}[/] [bold]{escape(check.label)}[/]: {escape(found)}."
     if check.advice:
         text += f"\n{escape(check.advice)}"
     return Padding(text, (1, 0, 0, 0))
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return the first names, and how many there are besides."""
+    shown = ", ".join(names[:_NAMED])
+    more = len(names) - _NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def checks_table(checks: Checks, title: str = "Diagnostics") -> RenderableType:
@@ -191,10 +208,53 @@ def posterior_table(summary: pd.DataFrame, title: str = "Posterior") -> Table:
     ]
     table = empty_table(title, "quantity", *names, numbers=len(columns))
     for name, row in summary.iterrows():
-        decimals = decimals_of(float(row["sd"]))
+        decimals = decimals_of(_scale(row, bounds))
         cells = [_estimate(str(c), row[c], decimals) for c in columns]
         table.add_row(escape(str(name)), *cells)
     return table
+
+
+def _scale(row: pd.Series[Any], bounds: Sequence[Any]) -> float:
+    """Return the spread that decimals are for: heavy tails have an sd far above it."""
+    sd = float(row["sd"])
+    if len(bounds) != 2:
+        return sd
+    width = float(row[bounds[1]]) - float(row[bounds[0]])
+    return min(sd, width / 3.0) if width > 0 else sd
+
+
+def posterior_lines(fit: Fit, summary: pd.DataFrame) -> list[Table | str]:
+    """Return the table of what is not one a group, and a word on what is left out.
+
+    Variables of many elements are left out, as is what the groups' table shows.
+    """
+    inner = {
+        str(name): tuple(n for d, n in v.sizes.items() if d not in ("chain", "draw"))
+        for name, v in fit.posterior.data_vars.items()
+    }
+    scalars = [name for name, sizes in inner.items() if not sizes]
+    shown = scalars
+    if fit.like is not None:
+        # What the catalogue has as a scalar, but has elements, has no labels.
+        known = {p.name: p.dims for p in fit.like.parameters}
+        shown = [
+            name
+            for name, sizes in inner.items()
+            if not sizes
+            or (
+                known.get(name)
+                and "group" not in known[name]
+                and name != "z"
+                and math.prod(sizes) <= _MOST_ELEMENTS
+            )
+        ]
+    rows = [str(n) for n in summary.index if str(n).split("[")[0] in shown]
+    table = posterior_table(summary.loc[rows] if rows else summary)
+    left = [n for n in inner if n not in shown and n not in ("z", fit.estimate)]
+    if not rows or not left or shown == scalars:
+        return [table]
+    named = ", ".join(f"{name} ({math.prod(inner[name])})" for name in left)
+    return [table, f"[dim]not shown: {escape(named)}[/]"]
 
 
 def _estimate(column: str, value: Any, decimals: int) -> str:
@@ -204,7 +264,7 @@ def _estimate(column: str, value: Any, decimals: int) -> str:
 
 
 def groups_table(groups: pd.DataFrame, title: str) -> Table:
-    """Return raw and posterior estimates by group."""
+    """Return raw and posterior estimates by group; of many the first."""
     counts = [c for c in ("events", "trials", "sigma") if c in groups]
     raw = ["raw"] if "raw" in groups else []
     columns = [*counts, *raw, "mean", "sd", "lower", "upper"]
@@ -216,9 +276,22 @@ def groups_table(groups: pd.DataFrame, title: str) -> Table:
         # Its smallest value sets the scale, lest it be printed as zero.
         own = decimals_of(float(groups["sigma"].min()))
         places["sigma"] = _places(groups["sigma"], own)
-    for label, row in groups.iterrows():
+    for label, row in _first_of(groups).iterrows():
         table.add_row(escape(str(label)), *(fixed(row[c], places[c]) for c in columns))
+    _say_how_many(table, len(groups))
     return table
+
+
+def _first_of(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame if len(frame) <= _LONGEST else frame.head(_FIRST)
+
+
+def _say_how_many(table: Table, rows: int) -> None:
+    """Say below a table that was cut how many rows there are."""
+    if rows > _LONGEST:
+        caption = f"... the first {_FIRST} of {rows:,} rows"
+        table.caption, table.caption_justify = caption, "left"
+        table.min_width = len(caption)
 
 
 def _places(column: pd.Series[float], decimals: int) -> int:
@@ -263,11 +336,26 @@ def _header_comment(source: str) -> str:
 
 
 def dataset_lines(dataset: Dataset, about: Mapping[str, str]) -> list[str | Table]:
-    """Return a dataset's page: what it is and its rows."""
+    """Return a dataset's page: what it is and its rows, of many the first.
+
+    Numbers are shown with six digits.
+    """
     frame = dataset.to_frame()
-    rows = [tuple(str(cell) for cell in row) for row in frame.itertuples(index=False)]
+    rows = [
+        tuple(_cell(cell) for cell in row)
+        for row in _first_of(frame).itertuples(index=False)
+    ]
     header = tuple(str(c) for c in frame.columns)
     lines: list[str | Table] = [
         f"[bold]{escape(key)}[/]: {escape(text)}" for key, text in about.items() if text
     ]
-    return [*lines, list_table("", header, rows)]
+    table = list_table("", header, rows)
+    _say_how_many(table, len(frame))
+    return [*lines, table]
+
+
+def _cell(value: Any) -> str:
+    """Return a cell of a dataset; whole numbers are whole, a missing one is empty."""
+    if not isinstance(value, float):
+        return str(value)
+    return "" if math.isnan(value) else f"{value:.6g}"
