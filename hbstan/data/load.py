@@ -173,6 +173,7 @@ def load(
     }
     given = {role: column for role, column in options.items() if column is not None}
     if isinstance(source, str) and source in bundled.names():
+        given |= {role: column for role, column in columns.items() if column}
         if given or name is not None:
             raise DataError(
                 f"the bundled dataset {source!r} takes no options; given: "

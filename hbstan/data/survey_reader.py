@@ -100,6 +100,8 @@ def mrp(
     names = _names(factors, by)
     columns = {"count": count, "outcome": outcome, "trials": trials, "events": events}
     given = {role: column for role, column in columns.items() if column is not None}
+    own = given if census is None else {**given, "count": None}
+    _check_distinct(survey, own, names)
     answers = _answers(survey, names, outcome, trials, events)
     table = survey if census is None else read_table(census)
     people = _census(table, names, count)
@@ -123,6 +125,25 @@ def mrp(
         columns=given,
         **values,
     )
+
+
+def _check_distinct(
+    table: Table, given: Mapping[str, str | None], factors: Sequence[str]
+) -> None:
+    """Refuse a column of the survey in two roles."""
+    taken = dict.fromkeys(factors, "factors")
+    for role, column in given.items():
+        if column is None:
+            continue
+        table.check_name(role, column)
+        if column in taken:
+            raise DataError(
+                f"column {column!r} is given for both {taken[column]} and {role}; "
+                "legal: a column of its own for each. The columns are "
+                f"{table.listing()}.",
+                remedy=f"Name another column as {role}.",
+            )
+        taken[column] = role
 
 
 def _names(factors: Sequence[str], by: str | None) -> tuple[str, ...]:
@@ -274,6 +295,13 @@ def _covariates(
     if given is None:
         return {}
     if isinstance(given, Sequence) and not isinstance(given, str):
+        twice = [column for column in given if list(given).count(column) > 1]
+        if twice:
+            raise DataError(
+                f"covariates names the column {twice[0]!r} more than once; legal: "
+                "each once.",
+                remedy="Leave the others out.",
+            )
         return _by_cell(census, list(given), names)
     table = read_table(given)
     present = [name for name in names if name in table.names]

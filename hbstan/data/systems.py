@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hbstan.data.kind import Example, Kind
+from hbstan.data.tables import read_table
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
@@ -159,17 +160,70 @@ def read_kind(
             )
     for role in needed:
         if role not in given:
+            table = read_table(source, suggestions=tuple(examples()))
             raise DataError(
                 f"no column is named for the role {role!r} of {kind} data; the roles "
-                f"are {legal}.",
+                f"are {legal}; the columns of {table.origin.source} are "
+                f"{table.listing()}.",
                 remedy=f"Name it: {role}=NAME (--column {role}=NAME).",
             )
-    several = {r for r, p in roles.items() if "Sequence" in str(p.annotation)}
     values = {
-        role: [column] if role in several and isinstance(column, str) else column
+        role: _argument(role, str(roles[role].annotation), column)
         for role, column in given.items()
     }
     return read(source, **values, name=name)
+
+
+_SWITCH: Mapping[str, bool] = {
+    **dict.fromkeys(("yes", "true", "1"), True),
+    **dict.fromkeys(("no", "false", "0"), False),
+}
+
+
+def _argument(role: str, annotation: str, given: Any) -> Any:
+    """Return an argument of a reader from text, as the command line has it.
+
+    Most are names of columns; some are switches, numbers or pairs of numbers. What is
+    no text, from Python, is as it should be.
+    """
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list | tuple) or not all(
+        isinstance(t, str) for t in texts
+    ):
+        return given
+    if annotation == "bool":
+        word = ",".join(texts).strip().casefold()
+        if word not in _SWITCH:
+            raise DataError(
+                f"{role} is {','.join(texts)!r}; legal: {', '.join(_SWITCH)}.",
+                remedy=f"It is a switch, not a column: write {role}=yes or {role}=no.",
+            )
+        return _SWITCH[word]
+    if "tuple[float" in annotation:
+        return _pairs(role, texts)
+    if "Source" in annotation and isinstance(given, str) and _is_file(given):
+        return given
+    if "int" in annotation and isinstance(given, str) and given.strip().isdecimal():
+        return int(given)
+    return [given] if "Sequence" in annotation and isinstance(given, str) else given
+
+
+def _is_file(text: str) -> bool:
+    return text.lower().endswith((".csv", ".tsv", ".parquet", ".pq"))
+
+
+def _pairs(role: str, texts: Sequence[str]) -> list[tuple[float, float]]:
+    try:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        numbers = []
+    if not numbers or len(numbers) % 2:
+        raise DataError(
+            f"{role} is {','.join(texts)!r}; legal: two numbers, low and high, for "
+            "each input.",
+            remedy=f"Write e.g. {role}=0,1 or, for two inputs, {role}=0,1,-5,5.",
+        )
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def restore(
