@@ -84,6 +84,8 @@ class Model:
     weighted : bool
         Whether the program takes weights of centering as data, ``w_centered``: one a
         group, from 0 (non-centered) to 1 (centered).
+    predicted : tuple of str
+        The parameters that only fits with ``predictive=True`` have.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Model:
     ranked: tuple[str, ...] = ()
     example: str = ""
     weighted: bool = False
+    predicted: tuple[str, ...] = ()
 
     @property
     def program(self) -> StanProgram:

@@ -73,4 +73,5 @@ GP_REGRESSION = Model(
     "Schonlau and Welch (1998), doi:10.1023/A:1008306431147",
     ranked=("mu", "alpha", "rho", "sigma"),
     example="forrester",
+    predicted=("f", "f_new", "mean_new", "sd_new", "ei"),
 )

@@ -12,7 +12,7 @@ from hbstan.predictive.tables import records
 from hbstan.refit import Change, dataset_of, held_out, refit
 from hbstan.results import Check, Checks, Outcome, json_number
 from hbstan.sensitivity.moves import compared, judged
-from hbstan.sensitivity.quantities import fault_of, quantities
+from hbstan.sensitivity.quantities import fault_of, of_predictions, quantities
 from hbstan.sensitivity.swaps import base_table, check_threshold
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def influence(
     out = held_out(fit)
     seen = [label for label in dataset_of(fit).labels if label not in out]
     changes = [Change(g, holdout=(*out, g)) for g in _chosen(fit, seen, groups)]
-    made = refit(fit, changes, predictive=False, **options)
+    made = refit(fit, changes, predictive=of_predictions(fit, watched), **options)
     table = compared(watched, made, "without")
     without = table.index.get_level_values("without")
     table["own"] = table["group"].to_numpy() == without.to_numpy()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hbstan.fit import Fit
 
-__all__ = ["Quantity", "draws_of", "fault_of", "quantities"]
+__all__ = ["Quantity", "draws_of", "fault_of", "of_predictions", "quantities"]
 
 #: Internal variables of non-centered programs: on no scale of the user's.
 _INTERNAL = ("z", "xi")
@@ -92,6 +92,12 @@ def quantities(fit: Fit, var_names: Iterable[str] | None = None) -> list[Quantit
     if not found:
         raise FitError(f"the posterior of {fit.model} has no quantity that moves.")
     return found
+
+
+def of_predictions(fit: Fit, watched: Iterable[Quantity]) -> bool:
+    """Return whether refits need ``predictive=True`` to have what is watched."""
+    predicted = () if fit.like is None else fit.like.predicted
+    return any(quantity.variable in predicted for quantity in watched)
 
 
 def draws_of(fit: Fit, watched: Iterable[Quantity]) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import PriorError, SettingsError
 from hbstan.refit import Change, Refit, refit
-from hbstan.sensitivity.quantities import Quantity, fault_of, quantities
+from hbstan.sensitivity.quantities import Quantity, fault_of, of_predictions, quantities
 from hbstan.sensitivity.scaled import by_refits, chance, changes_for
 from hbstan.sensitivity.scaling_result import K_LIMIT, PowerScaling, diagnosed
 from hbstan.sensitivity.weights import Component, by_weights, components
@@ -192,7 +192,9 @@ def _refit(
     changes = [change for plan in plans.values() for change in plan]
     made = {
         one.change.label: one
-        for one in refit(fit, changes, predictive=False, **options)
+        for one in refit(
+            fit, changes, predictive=of_predictions(fit, watched), **options
+        )
     }
     resolved = [
         _resolved(

@@ -15,7 +15,7 @@ from hbstan.refit import Change, refit
 from hbstan.results import Check, Checks, Outcome, json_number
 from hbstan.sensitivity.alternatives import default_swaps
 from hbstan.sensitivity.moves import compared, judged
-from hbstan.sensitivity.quantities import fault_of, quantities
+from hbstan.sensitivity.quantities import fault_of, of_predictions, quantities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +152,7 @@ def swap_priors(
     changes = [
         Change(label, priors={name: prior}) for label, (name, prior) in labelled.items()
     ]
-    made = refit(fit, changes, predictive=False, **options)
+    made = refit(fit, changes, predictive=of_predictions(fit, watched), **options)
     table = compared(watched, made, "swap")
     place = table.index.get_level_values("swap")
     table.insert(0, "parameter", [labelled[label][0] for label in place])
