@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hbstan.fit import Fit
-    from hbstan.results import Checks
+    from hbstan.results import Check, Checks
 
 __all__ = ["fit"]
 
@@ -87,6 +87,7 @@ def fit(
     debug: Debug = False,
 ) -> None:
     """Fit a model, diagnose the draws and show the estimates."""
+    from hbstan.data.system import SystemData
     from hbstan.fit import fit as run
     from hbstan.report.console import progress_bars
 
@@ -100,9 +101,12 @@ def fit(
         progress_bars(screen.notes(), enabled=not quiet) as progress,
         prints_on_stderr(),
     ):
+        given = read_data(
+            data, columns, own=model.endswith(".stan"), kind=kind_of(model)
+        )
         result = run(
             model,
-            read_data(data, columns, own=model.endswith(".stan"), kind=kind_of(model)),
+            given,
             priors=read_priors(prior or []),
             parameterization=parameterization,
             seed=seed,
@@ -116,11 +120,18 @@ def fit(
         )
     checks = result.diagnose()
     files = _write(result, checks, out, screen) if out else []
-    _show_fit(screen, result, checks, files)
+    findings = given.findings() if isinstance(given, SystemData) else ()
+    _show_fit(screen, result, checks, files, findings)
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
 
 
-def _show_fit(screen: Screen, fit: Fit, checks: Checks, files: list[Path]) -> None:
+def _show_fit(
+    screen: Screen,
+    fit: Fit,
+    checks: Checks,
+    files: list[Path],
+    findings: tuple[Check, ...] = (),
+) -> None:
     from hbstan.report import console as report
 
     console = screen.text()
@@ -133,13 +144,16 @@ def _show_fit(screen: Screen, fit: Fit, checks: Checks, files: list[Path]) -> No
     if groups is not None:
         title = f"Groups: {fit.estimate}"
         console.print("", report.groups_table(groups, title))
-    console.print("", report.checks_table(checks))
+    console.print("", report.checks_table(checks), *report.findings_lines(findings))
     console.print()
     console.print(report.verdict_line(checks))
     for file in files:
         console.print(f"wrote {file}", markup=False, soft_wrap=True)
     if screen.json:
-        screen.result(_fit_record(fit, whole, groups, checks, files))
+        record = _fit_record(fit, whole, groups, checks, files)
+        if findings:
+            record["findings"] = [check.record() for check in findings]
+        screen.result(record)
 
 
 def _fit_record(

@@ -17,6 +17,7 @@ from hbstan.data.regression_checks import (
 from hbstan.data.regression_columns import contrast_of
 from hbstan.data.system import SystemData
 from hbstan.errors import DataError
+from hbstan.results import Check, Outcome
 
 if TYPE_CHECKING:
     import numpy as np
@@ -250,6 +251,24 @@ class LogisticRows(RegressionRows):
     def separation(self) -> Separation:
         """Whether the covariates separate the outcomes, and what that means."""
         return separation(self.X, self.y, self.covariates)
+
+    def findings(self) -> tuple[Check, ...]:
+        """Return whether covariates separate the outcomes."""
+        found = self.separation
+        return (
+            Check(
+                "separation",
+                "The outcomes alone limit every coefficient",
+                Outcome.FAIL if found.found else Outcome.PASS,
+                rule="no separation of 0 and 1 by the covariates",
+                subjects=found.covariates,
+                detail=f"{found.kind} separation" if found.found else found.message,
+                advice="How large the coefficients are comes from their priors alone: "
+                "say so, and try other priors."
+                if found.found
+                else "",
+            ),
+        )
 
     def overview(self) -> list[tuple[str, Any]]:
         """Return the sizes, what varies, how covariates depend or separate."""

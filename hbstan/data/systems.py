@@ -13,7 +13,7 @@ from hbstan.errors import DataError
 if TYPE_CHECKING:
     from hbstan.data.system import SystemData
 
-__all__ = ["examples", "kinds", "read_kind", "restore"]
+__all__ = ["examples", "kinds", "read_kind", "restore", "roles_of"]
 
 
 def kinds() -> Mapping[str, Kind]:
@@ -125,6 +125,22 @@ def examples() -> Mapping[str, Example]:
     return {e.info.name: e for kind in kinds().values() for e in kind.examples}
 
 
+def roles_of(kind: str) -> dict[str, bool]:
+    """Return the roles of a table's columns in data of a kind: whether one is needed.
+
+    Among them are the reader's further arguments, such as switches.
+    """
+    return {
+        role: p.default is inspect.Parameter.empty
+        for role, p in _parameters(kind).items()
+    }
+
+
+def _parameters(kind: str) -> dict[str, inspect.Parameter]:
+    listed = list(inspect.signature(kinds()[kind].read).parameters.items())
+    return {role: parameter for role, parameter in listed[1:] if role != "name"}
+
+
 def read_kind(
     kind: str, source: Any, columns: Mapping[str, Any], name: str | None = None
 ) -> SystemData:
@@ -144,12 +160,8 @@ def read_kind(
         If a role is unknown or missing, and what the reader raises.
     """
     read = kinds()[kind].read
-    roles = {
-        role: parameter
-        for role, parameter in list(inspect.signature(read).parameters.items())[1:]
-        if role != "name"
-    }
-    needed = [r for r, p in roles.items() if p.default is inspect.Parameter.empty]
+    roles = _parameters(kind)
+    needed = [role for role, need in roles_of(kind).items() if need]
     legal = ", ".join(r if r in needed else f"{r} (optional)" for r in roles)
     given = {role: column for role, column in columns.items() if column is not None}
     for role in given:

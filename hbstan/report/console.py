@@ -37,6 +37,7 @@ __all__ = [
     "checks_table",
     "dataset_lines",
     "doctor_table",
+    "findings_lines",
     "fit_heading",
     "groups_table",
     "list_table",
@@ -322,12 +323,30 @@ def model_lines(model: Model) -> list[str | Table]:
     return [
         f"[bold]{model.name}[/]: {escape(model.title)}",
         escape(model.formula),
-        f"Data: {model.kind}. Source: {escape(model.reference)}",
+        f"Data: {model.kind}, with the columns {_roles(model.kind)}. "
+        f"Source: {escape(model.reference)}",
         f"Example: hbstan fit {model.name} {model.example_data}",
         parameters,
         f"Program: {escape(str(model.program.file))}",
         escape(_header_comment(model.program.source())),
     ]
+
+
+def _roles(kind: str) -> str:
+    """Return what columns the data have, and how a command names them."""
+    from hbstan.data.systems import kinds, roles_of
+
+    if kind not in kinds():
+        pair = ("trials", "events") if kind == "binomial" else ("estimate", "se")
+        return f"group (optional), {pair[0]} and {pair[1]} (--{pair[0]} NAME)"
+    roles = roles_of(kind).items()
+    listed = ", ".join(r if need else f"{r} (optional)" for r, need in roles)
+    return f"{listed} (--column ROLE=NAME)"
+
+
+def findings_lines(findings: Sequence[Check]) -> list[Padding]:
+    """Return what the data cannot tell, as remarks."""
+    return [_remark(check) for check in findings if not check.passed]
 
 
 def _header_comment(source: str) -> str:
