@@ -43,7 +43,7 @@ def bundled(backend: str) -> tuple[str, str, Any]:
     )
     closed = hb.pooling_lab("streamrec").scores(CUTS)["mse"].unstack()
     fitted, raw = lab.scores(CUTS)["mse"].unstack(), closed["none"]
-    data = hb.datasets.load("streamrec")
+    data: Any = hb.datasets.load("streamrec")
     p = np.asarray(hb.datasets.describe("streamrec").truth["p"])
     variance = p * (1 - p) / data.n
     masks = {name: _mask(name, data.n) for name in _RANGES}
@@ -88,7 +88,7 @@ def bundled(backend: str) -> tuple[str, str, Any]:
 def replicated(count: int) -> str:
     """Return mean errors over many data sets of the population and these sizes."""
     rng = np.random.default_rng(7)
-    data = hb.datasets.load("streamrec")
+    data: Any = hb.datasets.load("streamrec")
     found = []
     for _ in range(count):
         p = rng.beta(MU * KAPPA, (1 - MU) * KAPPA, data.J)

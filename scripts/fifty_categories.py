@@ -155,7 +155,8 @@ def seed_42(backend: str) -> tuple[str, str, Figure]:
         1 - found[STRATEGIES[3]].mean() / found["none"].mean(),
         1 - fitted["partial"] / found["none"].mean(),
     ]
-    rows.append(("gain", *map(percent, gains)))
+    printed, computed, full = map(percent, gains)
+    rows.append(("gain", printed, computed, full))
     head = ("mean squared error", "printed", "computed, seed 42", "full Bayes")
     predicted = hb.assess(data)
     tau2 = MEAN * (1 - MEAN) / (KAPPA + 1)

@@ -193,7 +193,7 @@ def comparison(count: int) -> tuple[str, Figure]:
 
 def eight_schools(backend: str) -> tuple[str, str, Figure]:
     """Exercise 4: full Bayes beside empirical Bayes, and the source's formula."""
-    data = hb.datasets.load("eight_schools")
+    data: Any = hb.datasets.load("eight_schools")
     wide = {"partial": {"mu": "Normal(0, 20)", "tau": "HalfCauchy(10)"}}
     bayes = hb.pooling_lab(
         data,

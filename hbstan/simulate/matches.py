@@ -75,8 +75,9 @@ def _log_likelihood(
 
     y = np.asarray(stan["y"])
     sides = _log_goals(parameters, stan)
-    total = sum(poisson.logpmf(y[:, k], np.exp(sides[k])).sum(axis=1) for k in (0, 1))
-    return np.asarray(total)
+    each = [np.asarray(poisson.logpmf(y[:, k], np.exp(sides[k]))) for k in (0, 1)]
+    total: NDArray[Any] = each[0].sum(axis=1) + each[1].sum(axis=1)
+    return total
 
 
 #: Goals as Poisson numbers, given attack, defence and home advantage.
