@@ -115,6 +115,7 @@ def compare(
     """Compare models of the same data by cross-validation."""
     from hbstan.cli import sections
     from hbstan.compare import compare as run
+    from hbstan.compare.comparable import require_same_data
     from hbstan.fit import Fit
     from hbstan.loo import loo
     from hbstan.report.progress import progress_bars
@@ -123,6 +124,7 @@ def compare(
     if out:
         make_folder(out)
     fits = sections.named({path: Fit.load(path) for path in paths})
+    require_same_data(fits)
     results: dict[str, LooResult] = {}
     with (
         progress_bars(screen.notes(), enabled=not quiet) as progress,

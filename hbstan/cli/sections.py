@@ -274,15 +274,19 @@ def comparison(found: Comparison) -> Section:
         "elpd_diff": "difference",
         "dse": "dse",
         "mcse": "mcse",
+    }
+    further = {
         "stacking": "stacking",
         "pseudo_bma": "pseudo-BMA+",
         "method": "by",
         "verdict": "verdict",
     }
     title = f"{found.data_name}: {found.target}, {found.n} groups"
-    checks = found.checks()
+    checks, table = found.checks(), found.to_frame()
     shown: list[Any] = [
-        frame_table(title, found.to_frame(), names, decimals=2, index="model"),
+        # Two tables: ten columns do not fit on a screen.
+        frame_table(title, table, names, decimals=2, index="model"),
+        frame_table("Weights and verdicts", table, further, decimals=2, index="model"),
         *(escape(text) for text in found.readings().values()),
         checks_table(checks, "Can the comparison be believed?"),
     ]

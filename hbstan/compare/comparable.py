@@ -9,9 +9,10 @@ from hbstan.errors import DataError, FitError, ModelError
 from hbstan.loo import LEAVE_ONE_OUT
 
 if TYPE_CHECKING:
+    from hbstan.fit import Fit
     from hbstan.loo import LooResult
 
-__all__ = ["few", "refuse_incomparable"]
+__all__ = ["few", "refuse_incomparable", "require_same_data"]
 
 _SHOWN = 5
 
@@ -34,20 +35,9 @@ def refuse_incomparable(results: Mapping[str, LooResult]) -> None:
     """
     import numpy as np
 
-    if len(results) < 2:
-        raise ModelError(
-            f"there are {len(results)} models to compare; legal: at least 2."
-        )
+    _same_data({n: (r.data_name, r.data_hash) for n, r in results.items()})
     (first, one), *others = results.items()
     for name, other in others:
-        if other.data_hash != one.data_hash:
-            raise DataError(
-                f"{first!r} is of the data {one.data_name!r} (hash "
-                f"{one.data_hash[:12]}), but {name!r} of {other.data_name!r} (hash "
-                f"{other.data_hash[:12]}); densities of different data cannot be "
-                "compared.",
-                remedy="Fit all models to the same dataset.",
-            )
         if other.target != one.target:
             raise ModelError(
                 f"the target of {first!r} is {one.target!r}, but that of {name!r} is "
@@ -64,6 +54,47 @@ def refuse_incomparable(results: Mapping[str, LooResult]) -> None:
                 f"{name!r} has no finite elpd for {few(broken)}.",
                 remedy="Let the ladder climb to exact refits (highest='exact'), or "
                 "leave the model out.",
+            )
+
+
+def require_same_data(fits: Mapping[str, Fit]) -> None:
+    """Refuse fits that no comparison could be of, before any is cross-validated.
+
+    Parameters
+    ----------
+    fits : mapping of str to Fit
+
+    Raises
+    ------
+    DataError
+        If data differ.
+    ModelError
+        If there are not two models.
+    """
+    attrs = {name: fit.tree.attrs for name, fit in fits.items()}
+    _same_data(
+        {
+            n: (str(a.get("data_name")), str(a.get("data_hash")))
+            for n, a in attrs.items()
+        }
+    )
+
+
+def _same_data(data: Mapping[str, tuple[str, str]]) -> None:
+    """Refuse fewer than two models, and data of different hashes."""
+    if len(data) < 2:
+        raise ModelError(
+            f"there are {len(data)} models to compare; legal: at least 2.",
+            remedy="Give the fits of two models or more.",
+        )
+    (first, one), *others = data.items()
+    for name, other in others:
+        if other[1] != one[1]:
+            raise DataError(
+                f"{first!r} is of the data {one[0]!r} (hash {one[1][:12]}), but "
+                f"{name!r} of {other[0]!r} (hash {other[1][:12]}); densities of "
+                "different data cannot be compared.",
+                remedy="Fit all models to the same dataset.",
             )
 
 
