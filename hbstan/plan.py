@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan import models
 from hbstan.backends.stan_data import plain_data
 from hbstan.convert import Labels
+from hbstan.data.faults import text_of
 from hbstan.errors import DataError, ModelError, PriorError
 from hbstan.models import PriorChoice
 from hbstan.priors import as_prior, stan_data
@@ -309,7 +310,7 @@ def _mask(data: Dataset, holdout: Iterable[str | int] | str | None) -> list[int]
     if unknown:
         raise DataError(
             f"holdout names {sorted(unknown)!r}, but the groups are "
-            f"{', '.join(data.labels)}."
+            f"{text_of(data.labels, 12)}."
         )
     return [int(label in wanted) for label in data.labels]
 
@@ -335,7 +336,13 @@ def _weights(
             )
         by_label = {str(label): weight for label, weight in weights.items()}
         weights = [by_label[label] for label in data.labels]
-    values = [float(weight) for weight in weights]
+    try:
+        values = [float(weight) for weight in weights]
+    except (TypeError, ValueError):
+        raise DataError(
+            f"weights are {weights!r}; legal: {data.J} numbers from 0 to 1, one a "
+            "group."
+        ) from None
     if len(values) != data.J or not all(0.0 <= v <= 1.0 for v in values):
         raise DataError(
             f"weights are {values}; legal: {data.J} numbers from 0 to 1, one a group."

@@ -152,6 +152,11 @@ def predict_rows(
     covariates = _labels_of(fit, "slope", "covariate")
     stan["X"] = encode(table, covariates)
     rows = len(stan["X"])
+    if covariates and rows == 0:
+        raise DataError(
+            f"{table.origin.source}: there are no rows to predict; legal: at least 1.",
+            remedy="Check how the table was made.",
+        )
     labels = ("",) * rows
     stan["g"] = np.ones(rows, dtype=int)
     if len(stan["varying"]):

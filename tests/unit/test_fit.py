@@ -184,7 +184,7 @@ def test_a_text_is_one_label() -> None:
 
 
 def test_holdout_of_an_unknown_group() -> None:
-    with pytest.raises(DataError, match=r"holdout names \['c'\].*a, b"):
+    with pytest.raises(DataError, match=r"holdout names \['c'\].*'a', 'b'"):
         run(data=own(["a", "b"]), holdout=["a", "c"])
 
 
