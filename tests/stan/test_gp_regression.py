@@ -401,3 +401,18 @@ def test_a_program_that_sees_less_noise_than_there_is_is_rejected(
     table = result.summary()
     assert table["p_adjusted"]["sigma"] < 1e-3
     assert table["p_adjusted"]["mu"] > 1e-3
+
+
+def test_refits_make_the_surface_that_is_watched() -> None:
+    """Only fits with predictions have the surface, so refits need them too."""
+    table = {"x": [0.0, 0.2, 0.4, 0.7, 1.0], "y": [1.0, 1.9, 2.2, 1.1, 0.2]}
+    fitted = hb.fit(
+        "gp_regression",
+        hb.data.surface(table, outcome="y", inputs="x"),
+        backend="stanli",
+        seed=1,
+        adapt_delta=0.99,
+    )
+    assert fitted.diagnose().passed
+    moved = hb.swap_priors(fitted, {"mu": hb.priors.Normal(0, 2)}, workers=1)
+    assert "f[3]" in moved.table.index.get_level_values("quantity")
