@@ -6,8 +6,11 @@ those that do not pass what failed and where in the prior. An interrupted run is
 on with by the same command.
 
 Some forms of a model cannot pass, and are in the catalogue for comparison: what fails
-of them, and why, stands in ``KNOWN``. Exits with 1 if a model fails in any other way
-(or a known failure no longer shows), with 3 if one could not be run.
+of them, and why, stands in ``KNOWN``. Of some thirty models at a level of 5 %, one or
+two have ranks that look wrong by chance: a model of which nothing else fails is looked
+at again, with ten times the simulations, and both looks are reported. Exits with 1 if
+a model fails in any other way (or a known failure no longer shows), with 3 if one could
+not be run.
 """
 
 from __future__ import annotations
@@ -66,6 +69,8 @@ class Run:
     model: str
     result: hb.SBCResult | None
     error: str = ""
+    #: The first look, where there was a second one.
+    first: hb.SBCResult | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -85,17 +90,13 @@ def calibrate(model: str, options: argparse.Namespace) -> Run:
     """Run a model, or the rest of it, and write its files."""
     folder = options.out / model
     print(f"{model} ...", file=sys.stderr, flush=True)
+    first = None
     try:
-        result = hb.sbc(
-            model,
-            n_sims=options.sims,
-            seed=options.seed,
-            backend=options.backend,
-            workers=options.workers,
-            store=folder / "store",
-            resume=True,
-            **SETTINGS.get(model, {}),
-        )
+        result = look(model, options.sims, folder / "store", options)
+        failed = {check.name for check in result.checks().failed()}
+        if failed == {"uniformity"} and model not in KNOWN:
+            first, sims = result, 10 * options.sims
+            result = look(model, sims, folder / "store_again", options)
         result.save(folder / "sbc.nc")
         result.save_summary(folder / "summary.json")
         if result.ok.any():
@@ -104,7 +105,23 @@ def calibrate(model: str, options: argparse.Namespace) -> Run:
     except HbstanError as err:
         print(f"{model}: {err}", file=sys.stderr)
         return Run(model, None, err.message)
-    return Run(model, result)
+    return Run(model, result, first=first)
+
+
+def look(
+    model: str, sims: int, store: Path, options: argparse.Namespace
+) -> hb.SBCResult:
+    """Simulate so often, or what is left of it."""
+    return hb.sbc(
+        model,
+        n_sims=sims,
+        seed=options.seed,
+        backend=options.backend,
+        workers=options.workers,
+        store=store,
+        resume=True,
+        **SETTINGS.get(model, {}),
+    )
 
 
 def row(run: Run) -> list[str]:
@@ -188,6 +205,7 @@ def page(runs: list[Run], options: argparse.Namespace) -> str:
     command = f"python scripts/sbc_all.py --sims {options.sims} "
     command += f"--seed {options.seed} --backend {' '.join(backends)} --out DIR"
     poor = [run for run in runs if run.outcome is not Outcome.PASS]
+    twice = [run for run in runs if run.first is not None]
     lines = [
         "# Calibration of the catalogue",
         "",
@@ -199,6 +217,14 @@ def page(runs: list[Run], options: argparse.Namespace) -> str:
         *markdown(HEADER, [row(run) for run in runs]),
         "",
     ]
+    for run in twice:
+        assert run.first is not None
+        least = float(run.first.summary()["p_adjusted"].min())
+        lines += [
+            f"{run.model} was looked at twice: its ranks failed with "
+            f"{run.first.n_sims} simulations (adjusted p {least:.2g}).",
+            "",
+        ]
     if poor:
         lines += ["## Models that do not pass", ""]
         for run in poor:
