@@ -31,12 +31,13 @@ from hbstan.sbc.limits import Limits, problems
 
 #: Where the default of 500 + 500 is too short: with few trials worth of prior data
 #: the groups' log-odds wander far, and chains of the beta-binomial move slowly.
-#: Items that are alike, and surfaces of few points, have narrow places that take smaller
-#: steps than those of 0.95.
+#: Items that are alike, and surfaces of few points, have narrow places that take
+#: smaller steps than those of 0.95.
 SETTINGS: dict[str, dict[str, Any]] = {
     "beta_binomial": {"iter_warmup": 1000, "iter_sampling": 2000},
     "gp_regression": {"adapt_delta": 0.99},
     "irt_1pl": {"adapt_delta": 0.99},
+    "irt_2pl": {"adapt_delta": 0.99},
 }
 
 
