@@ -22,7 +22,7 @@ from hbstan.cli.options import (
     Se,
     Trials,
 )
-from hbstan.cli.outputs import make_folder, read_data, write_figures
+from hbstan.cli.outputs import make_folder, named_columns, read_data, write_figures
 
 if TYPE_CHECKING:
     from hbstan.assess import Assessment
@@ -65,13 +65,9 @@ def assess(
     screen = Screen(json, quiet)
     if out:
         make_folder(out)
-    columns = {
-        "group": group,
-        "trials": trials,
-        "events": events,
-        "estimate": estimate,
-        "se": se,
-    }
+    columns = named_columns(
+        None, group=group, trials=trials, events=events, estimate=estimate, se=se
+    )
     result = run(
         read_data(data, columns, own=False),
         least_gain=least_gain,

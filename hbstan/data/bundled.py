@@ -20,7 +20,7 @@ from hbstan.errors import DataError
 if TYPE_CHECKING:
     from hbstan.data.dataset import Dataset
 
-__all__ = ["DatasetInfo", "describe", "load", "names"]
+__all__ = ["DatasetInfo", "describe", "known", "load", "names"]
 
 
 def names() -> tuple[str, ...]:
@@ -36,6 +36,9 @@ def describe(name: str) -> DatasetInfo:
     DataError
         If there is no dataset of that name.
     """
+    own = _own(name)
+    if own is not None:
+        return own.info
     others = examples()
     return others[name].info if name in others else _entry(name).info
 
@@ -64,10 +67,11 @@ def load(name: str) -> Dataset:
     >>> datasets.load("surgical").J
     12
     """
-    others = examples()
+    own = _own(name)
+    others = {} if own is not None else examples()
     if name in others:
         return _example(others[name])
-    entry = _entry(name)
+    entry = own or _entry(name)
     values: dict[str, Any] = dict(entry.values)
     return entry.data(
         labels=entry.labels,
@@ -78,6 +82,17 @@ def load(name: str) -> Dataset:
         family_priors=entry.info.family_priors,
         **values,
     )
+
+
+def known(name: str) -> bool:
+    """Tell whether there is a dataset of that name."""
+    # A file's name need not wait for data that are simulated.
+    return _own(name) is not None or (name.isidentifier() and name in examples())
+
+
+def _own(name: str) -> Entry | None:
+    """Return a dataset that is written down; the others are simulated to be listed."""
+    return next((entry for entry in _entries() if entry.info.name == name), None)
 
 
 def _example(example: Example) -> Dataset:

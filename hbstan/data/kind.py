@@ -39,9 +39,11 @@ class Kind:
         The class of the datasets.
     read : callable
         The function that builds one from a table, with columns as keywords.
-    examples : tuple of Example
+    examples : callable
+        () -> the bundled datasets. Some are simulated to be described, which readers
+        and saved fits of the kind need not wait for.
     """
 
     data: type[SystemData]
     read: Callable[..., SystemData]
-    examples: tuple[Example, ...]
+    examples: Callable[[], tuple[Example, ...]]

@@ -172,7 +172,7 @@ def load(
         "se": se,
     }
     given = {role: column for role, column in options.items() if column is not None}
-    if isinstance(source, str) and source in bundled.names():
+    if isinstance(source, str) and bundled.known(source):
         given |= {role: column for role, column in columns.items() if column}
         if given or name is not None:
             raise DataError(
@@ -195,7 +195,8 @@ def load(
         raise DataError(
             f"{strange[0]} is no column of grouped data; legal: {', '.join(options)}."
         )
-    table = read_table(source, suggestions=bundled.names())
+    missing = isinstance(source, str) and not Path(source).is_file()
+    table = read_table(source, suggestions=bundled.names() if missing else ())
     for role, column in given.items():
         table.check_name(role, column)
     roles = _find_roles(table, given)

@@ -40,7 +40,7 @@ def _of_groups() -> tuple[Kind, ...]:
         Kind(
             NormalGroups,
             normal_groups,
-            (
+            lambda: (
                 Example(*normal_groups_examples.coagulation()),
                 Example(*normal_groups_examples.omega_small()),
                 Example(*normal_groups_examples.small_groups()),
@@ -49,17 +49,19 @@ def _of_groups() -> tuple[Kind, ...]:
         Kind(
             group_covariates.BinomialCovariates,
             group_covariates.binomial_covariates,
-            (Example(*covariates_examples.hospitals()),),
+            lambda: (Example(*covariates_examples.hospitals()),),
         ),
         Kind(
             study_estimates.Studies,
             study_estimates.studies,
-            tuple(Example(*e) for e in study_examples.examples()),
+            lambda: tuple(Example(*e) for e in study_examples.examples()),
         ),
         Kind(
             survey.SurveyCells,
             survey_reader.mrp,
-            (Example(survey_example.survey_info(), survey_example.survey_data),),
+            lambda: (
+                Example(survey_example.survey_info(), survey_example.survey_data),
+            ),
         ),
     )
 
@@ -75,17 +77,22 @@ def _of_rows() -> tuple[Kind, ...]:
     )
     from hbstan.data.responses import ItemResponses
 
-    months = Example(
-        regression_examples.climate_info(), regression_examples.climate_monthly
-    )
-    patients = Example(regression_examples.dosage_info(), regression_examples.dosage)
+    own = regression_examples
     return (
-        Kind(regression_rows.LinearRows, regressions.regression, (months,)),
-        Kind(regression_rows.LogisticRows, regressions.logistic, (patients,)),
+        Kind(
+            regression_rows.LinearRows,
+            regressions.regression,
+            lambda: (Example(own.climate_info(), own.climate_monthly),),
+        ),
+        Kind(
+            regression_rows.LogisticRows,
+            regressions.logistic,
+            lambda: (Example(own.dosage_info(), own.dosage),),
+        ),
         Kind(
             ItemResponses,
             answers.responses,
-            (Example(pisa_like.info(), pisa_like.build),),
+            lambda: (Example(pisa_like.info(), pisa_like.build),),
         ),
     )
 
@@ -105,24 +112,24 @@ def _of_sequences() -> tuple[Kind, ...]:
         Kind(
             return_series.Returns,
             return_series.returns,
-            tuple(Example(*e) for e in return_examples.examples()),
+            lambda: tuple(Example(*e) for e in return_examples.examples()),
         ),
         Kind(
             goals.Matches,
             goals.matches,
-            (Example(goals_example.league_info(), goals_example.league_data),),
+            lambda: (Example(goals_example.league_info(), goals_example.league_data),),
         ),
         Kind(
             surfaces.Surface,
             surfaces.surface,
-            (Example(*surface_examples.forrester()),),
+            lambda: (Example(*surface_examples.forrester()),),
         ),
     )
 
 
 def examples() -> Mapping[str, Example]:
     """Return the bundled datasets of these kinds by name."""
-    return {e.info.name: e for kind in kinds().values() for e in kind.examples}
+    return {e.info.name: e for kind in kinds().values() for e in kind.examples()}
 
 
 def roles_of(kind: str) -> dict[str, bool]:
