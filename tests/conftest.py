@@ -25,7 +25,7 @@ LONG = {
     *("test_sensitivity", "test_skeleton", "test_streams", "test_workflow"),
     *("test_football_poisson", "test_form_chosen", "test_forms", "test_gp_regression"),
     *("test_irt", "test_laboratory_fits", "test_logit_covariates", "test_mrp_logit"),
-    *("test_normal_groups", "test_omega_grid", "test_regression"),
+    *("test_normal_groups_programs", "test_omega_grid", "test_regression_programs"),
     *("test_returns_programs", "test_studies_programs", "test_workflow_systems"),
 }
 

@@ -76,7 +76,7 @@ def test_prior_lpdf_matches_scipy(code: int) -> None:
         assert value == pytest.approx(PRIORS[code](x, args), rel=1e-12, abs=1e-13)
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - {"LKJ"}))
 def test_codes_and_densities_are_those_of_the_python_priors(family: str) -> None:
     prior_lpdf = function("prior_lpdf", "priors.stanfunctions")
     cls = FAMILIES[family]
@@ -86,6 +86,19 @@ def test_codes_and_densities_are_those_of_the_python_priors(family: str) -> None
     for x in inside(cls.code):
         value = prior_lpdf(x=x, family=cls.code, args=args)
         assert value == pytest.approx(float(distribution.logpdf(x)), rel=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0.6, 1.0, 2.5])
+def test_code_and_density_of_a_correlation_are_those_of_the_python_prior(
+    eta: float,
+) -> None:
+    lpdf = function("prior_correlation_lpdf", "priors.stanfunctions")
+    prior = FAMILIES["LKJ"](eta)
+    for rho in (-0.9, -0.2, 0.4, 0.97):
+        factor = np.linalg.cholesky(np.array([[1.0, rho], [rho, 1.0]]))
+        value = lpdf(L=factor, family=prior.code, args=[eta, 0.0, 0.0])
+        expected = float(prior.distribution().logpdf(rho))
+        assert value == pytest.approx(expected, rel=1e-12, abs=1e-13)
 
 
 def test_unknown_family_is_rejected_by_name() -> None:

@@ -499,3 +499,19 @@ def test_importing_the_package_is_light() -> None:
 
 def test_the_lightness_test_sees_a_heavy_import() -> None:
     assert "numpy" in _loaded_after("import numpy") & HEAVY
+
+
+def repeated(paths: list[Path]) -> list[str]:
+    """Names that several files have; pytest imports test files by name alone."""
+    names = [path.name for path in paths if path.name != "conftest.py"]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    assert repeated(sorted((ROOT / "tests").rglob("*.py"))) == []
+
+
+def test_a_name_given_twice_is_found() -> None:
+    assert repeated([Path("a/test_x.py"), Path("b/test_x.py"), Path("b/y.py")]) == [
+        "test_x.py"
+    ]
