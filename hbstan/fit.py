@@ -77,6 +77,11 @@ class Fit:
         return str(self.tree.attrs["backend"])
 
     @property
+    def data_kind(self) -> str:
+        """Kind of the data: ``binomial``, ``normal``, one of ``hb.data``, or empty."""
+        return str(self.tree.attrs.get("data_kind", ""))
+
+    @property
     def priors(self) -> dict[str, dict[str, Any]]:
         """The priors used, each with ``prior``, ``origin`` and ``reason``."""
         record: dict[str, dict[str, Any]] = self.provenance["priors"]
@@ -199,11 +204,10 @@ class Fit:
         import numpy as np
 
         stan, coords = stored_data(self.tree)
-        kind = str(self.tree.attrs.get("data_kind", ""))
         if "group" not in draws.dims:
             return {}
-        if kind in kinds():
-            raw = restore(kind, stan, coords, self.model).raw()
+        if self.data_kind in kinds():
+            raw = restore(self.data_kind, stan, coords, self.model).raw()
             return {} if raw is None else {"raw": raw}
         if "n" in stan:
             with np.errstate(invalid="ignore"):

@@ -206,7 +206,7 @@ def dataset_of(fit: Fit) -> Dataset:
             "fitted again from its saved fit.",
             remedy="Call hb.fit with the data or priors that you want to try.",
         )
-    kind = str(fit.tree.attrs.get("data_kind", ""))
+    kind = fit.data_kind
     if kind in kinds():
         name = str(fit.tree.attrs["data_name"])
         return _unchanged(fit, restore(kind, *stored_data(fit.tree), name))

@@ -14,6 +14,7 @@ from hbstan.cli.options import (
     Debug,
     Estimate,
     Events,
+    Figures,
     Group,
     Json,
     Out,
@@ -54,6 +55,7 @@ def assess(
         Scale | None, typer.Option(help="Of events: probability unless given.")
     ] = None,
     out: Out = None,
+    figures: Figures = True,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -77,12 +79,14 @@ def assess(
     console = screen.text()
     for line in assessment_lines(result):
         console.print(line)
-    for file in _write(result, out, screen) if out else []:
+    for file in _write(result, out, screen, figures) if out else []:
         console.print(f"wrote {file}", markup=False, soft_wrap=True)
     screen.result(result.record())
 
 
-def _write(result: Assessment, folder: Path, screen: Screen) -> list[Path]:
+def _write(
+    result: Assessment, folder: Path, screen: Screen, figures: bool
+) -> list[Path]:
     from hbstan import plots
     from hbstan.errors import SettingsError
     from hbstan.files import write_bytes
@@ -91,7 +95,9 @@ def _write(result: Assessment, folder: Path, screen: Screen) -> list[Path]:
     try:
         write_bytes(folder / "assessment.json", text.encode())
         draw = partial(plots.assessment, result)
-        files = write_figures(folder, {"assessment.png": draw}, screen)
+        files = write_figures(
+            folder, {"assessment.png": draw} if figures else {}, screen
+        )
     except OSError as err:
         raise SettingsError(f"{str(folder)!r} cannot be written: {err}") from err
     return [folder / "assessment.json", *files]

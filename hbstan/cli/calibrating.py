@@ -21,6 +21,7 @@ from hbstan.cli.options import (
     Estimate,
     Events,
     ExecutorName,
+    Figures,
     Group,
     IterSampling,
     IterWarmup,
@@ -59,6 +60,7 @@ def sbc(
     sims: Annotated[int, typer.Option(help="Number of simulations.")] = 1000,
     seed: Seed = None,
     out: Out = None,
+    figures: Figures = True,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the simulations in --out.")
     ] = False,
@@ -143,7 +145,7 @@ def sbc(
     regions = Regions.read(by, cuts)
     finished = _run(what, how, work, regions, screen)
     checks = finished.result.checks()
-    files = _write(finished.result, out, screen) if out else []
+    files = _write(finished.result, out, screen, figures) if out else []
     _show(screen, finished, checks, regions, files)
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
 
@@ -227,8 +229,10 @@ def _speed(total: int, before: int, seconds: float) -> str:
     return f"{text} in {seconds:.1f} s ({rate}), start included"
 
 
-def _write(result: SBCResult, folder: Path, screen: Screen) -> list[Path]:
-    """Write the result, its summary and its figures."""
+def _write(
+    result: SBCResult, folder: Path, screen: Screen, figures: bool
+) -> list[Path]:
+    """Write the result, its summary and its figures if they are wanted."""
     from hbstan.errors import FitError
     from hbstan.plots import SBC_FIGURES
 
@@ -238,8 +242,9 @@ def _write(result: SBCResult, folder: Path, screen: Screen) -> list[Path]:
         if not result.ok.any():
             screen.notes().print("All simulations failed: there is nothing to draw.")
             return files
-        figures = {f"{k}.png": partial(draw, result) for k, draw in SBC_FIGURES.items()}
-        return [*files, *write_figures(folder, figures, screen)]
+        shown = SBC_FIGURES if figures else {}
+        drawn = {f"{k}.png": partial(draw, result) for k, draw in shown.items()}
+        return [*files, *write_figures(folder, drawn, screen)]
     except OSError as err:
         raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
 

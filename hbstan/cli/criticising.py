@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hbstan.cli.codes import GATE_FAILED, PASSED
-from hbstan.cli.options import Debug, Json, Out, Quiet, Screen, Seed, prints_on_stderr
+from hbstan.cli.options import (
+    Debug,
+    Figures,
+    Json,
+    Out,
+    Quiet,
+    Screen,
+    Seed,
+    prints_on_stderr,
+)
 from hbstan.cli.outputs import make_folder, write_figures
 
 if TYPE_CHECKING:
@@ -55,6 +64,7 @@ def check(
     workers: Workers = None,
     seed: Seed = None,
     out: Out = None,
+    figures: Figures = True,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -94,7 +104,8 @@ def check(
     record = {"fit": str(path), "diagnostics": checks.record()}
     record |= {section.name: section.record for section in found}
     record["outcome"] = everything.outcome.value
-    _write(out, record, {k: f for s in found for k, f in s.figures.items()}, screen)
+    drawn = {k: f for s in found if figures for k, f in s.figures.items()}
+    _write(out, record, drawn, screen)
     screen.result(record)
     raise typer.Exit(PASSED if everything.passed else GATE_FAILED)
 
@@ -108,6 +119,7 @@ def compare(
     workers: Workers = None,
     seed: Seed = None,
     out: Out = None,
+    figures: Figures = True,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -143,7 +155,8 @@ def compare(
     for part in section.shown:
         console.print()
         console.print(part)
-    _write(out, section.record, section.figures, screen, "comparison.json")
+    drawn = section.figures if figures else {}
+    _write(out, section.record, drawn, screen, "comparison.json")
     screen.result(section.record)
     raise typer.Exit(PASSED if section.checks.passed else GATE_FAILED)
 

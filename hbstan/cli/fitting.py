@@ -19,6 +19,7 @@ from hbstan.cli.options import (
     Debug,
     Estimate,
     Events,
+    Figures,
     Group,
     IterSampling,
     IterWarmup,
@@ -82,6 +83,7 @@ def fit(
     adapt_delta: AdaptDelta = 0.95,
     max_treedepth: MaxTreedepth = 10,
     out: Out = None,
+    figures: Figures = True,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -119,7 +121,7 @@ def fit(
             progress=progress,
         )
     checks = result.diagnose()
-    files = _write(result, checks, out, screen) if out else []
+    files = _write(result, checks, out, screen, figures) if out else []
     findings = given.findings() if isinstance(given, SystemData) else ()
     _show_fit(screen, result, checks, files, findings)
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
@@ -179,8 +181,10 @@ def _fit_record(
     return record
 
 
-def _write(fit: Fit, checks: Checks, folder: Path, screen: Screen) -> list[Path]:
-    """Write the fit, its diagnostics and its figures."""
+def _write(
+    fit: Fit, checks: Checks, folder: Path, screen: Screen, wanted: bool
+) -> list[Path]:
+    """Write the fit, its diagnostics and, if wanted, its figures."""
     from hbstan import plots
     from hbstan.errors import FitError
     from hbstan.files import write_bytes
@@ -194,7 +198,7 @@ def _write(fit: Fit, checks: Checks, folder: Path, screen: Screen) -> list[Path]
     if fit.estimate is not None:
         figures["forest.png"] = plots.forest
     try:
-        drawn = {name: partial(draw, fit) for name, draw in figures.items()}
+        drawn = {name: partial(draw, fit) for name, draw in figures.items() if wanted}
         files += write_figures(folder, drawn, screen)
         text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)
         write_bytes(folder / "diagnostics.json", text.encode())

@@ -28,6 +28,7 @@ __all__ = [
     "Estimate",
     "Events",
     "ExecutorName",
+    "Figures",
     "Group",
     "IterSampling",
     "IterWarmup",
@@ -78,6 +79,9 @@ class Source(StrEnum):
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable results.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is asked.")]
+Figures = Annotated[
+    bool, typer.Option("--figures/--no-figures", help="Draw figures into --out.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 BackendOption = Annotated[
     BackendName,

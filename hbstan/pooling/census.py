@@ -118,7 +118,7 @@ def poststratify(
 def _survey(fit: Fit) -> SurveyCells:
     from hbstan.data import SurveyCells
 
-    kind = str(fit.tree.attrs.get("data_kind", ""))
+    kind = fit.data_kind
     if kind != SurveyCells.kind or "p" not in fit.posterior:
         raise FitError(
             f"{fit.model} was not fitted to a survey with a census, or keeps no "

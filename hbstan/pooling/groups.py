@@ -112,7 +112,7 @@ def grouped(fit: Fit) -> Grouped:
     constant = fit.tree["constant_data"].to_dataset() if both else {}
     size = next((s for s in ("n", "sigma") if s in constant), "")
     y = observed.get("y")
-    known = kinds().get(str(fit.tree.attrs.get("data_kind", "")))
+    known = kinds().get(fit.data_kind)
     if known is not None and known.data.outcome not in ("binomial", "normal"):
         # Their n and sigma are something else.
         y = None

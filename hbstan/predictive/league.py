@@ -124,7 +124,7 @@ def league_table(
 def _matches(fit: Fit) -> Matches:
     from hbstan.data import Matches
 
-    if str(fit.tree.attrs.get("data_kind", "")) != Matches.kind:
+    if fit.data_kind != Matches.kind:
         raise FitError(
             f"{fit.model} was not fitted to matches.",
             remedy='Fit hb.fit("football_poisson", hb.data.matches(...)).',

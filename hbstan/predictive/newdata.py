@@ -171,7 +171,7 @@ def predict(
     if groups not in _GROUPS:
         raise SettingsError(f"groups is {groups!r}, but must be same or new.")
     seed = seed_or_fresh(seed)
-    kind = str(fit.tree.attrs.get("data_kind", ""))
+    kind = fit.data_kind
     if kind in kinds():
         raise FitError(
             f"new {kind} data cannot be predicted from the fit of {fit.model}.",

@@ -165,7 +165,7 @@ def same_groups(fit: Fit) -> Replicates:
         )
     values = made["y"]
     y_rep = values.transpose("chain", "draw", ...).values
-    if str(fit.tree.attrs.get("data_kind", "")) in kinds():
+    if fit.data_kind in kinds():
         y_rep = y_rep.reshape(*y_rep.shape[:2], -1)
     if y_rep.shape[2:] != y.shape:
         raise FitError(
@@ -314,7 +314,7 @@ def _outcomes(
 
     Groups of a system have as many outcomes as they like: see :func:`same_groups`.
     """
-    if str(fit.tree.attrs.get("data_kind", "")) in kinds():
+    if fit.data_kind in kinds():
         data: Any = dataset_of(fit)
         return outcomes_of(data)
     children = fit.tree.children

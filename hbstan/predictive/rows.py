@@ -139,7 +139,7 @@ def predict_rows(
 
     if groups not in _GROUPS:
         raise SettingsError(f"groups is {groups!r}, but must be same or new.")
-    kind = str(fit.tree.attrs.get("data_kind", ""))
+    kind = fit.data_kind
     if kind not in _KINDS:
         raise FitError(
             f"{fit.model} is no regression of rows, so it predicts no rows.",

@@ -31,6 +31,8 @@ __all__ = ["minimize"]
 _NEAR = (0.1, 0.02, 0.004)
 #: Fewer evaluations that worked do not show how the surface bends.
 _LEAST_POINTS = 3
+#: Columns of the history that are no inputs.
+_TAKEN = ("stage", "y", "best", "ei", "error", "seconds")
 _MAX_SEED = 2**31 - 1
 
 
@@ -110,7 +112,8 @@ def minimize(
     function : callable
         x -> outcome; ``x`` is an array ``(D,)`` in the units of the bounds.
     bounds : mapping of str to (low, high), or sequence of (low, high)
-        The box, by input; inputs without names are ``x1``, ``x2``, ....
+        The box, by input; inputs without names are ``x1``, ``x2``, .... Names of the
+        history's own columns (``y``, ``best``, ...) are refused.
     n_initial : int, optional
         Points before the first surface, 3 or more; by default ``2 * D + 2``.
     n_iter : int
@@ -252,10 +255,9 @@ def _surface(
 ) -> Surface:
     places = log.box[:, 0] + units * (log.box[:, 1] - log.box[:, 0])
     columns: dict[str, Any] = {n: [row[n] for row in log.rows] for n in log.names}
-    outcome = "y" if "y" not in log.names else "outcome of the function"
     return surface(
-        {**columns, outcome: log.outcomes()},
-        outcome=outcome,
+        {**columns, "y": log.outcomes()},
+        outcome="y",
         inputs=log.names,
         candidates=dict(zip(log.names, places.T, strict=True)),
         bounds=[(float(a), float(b)) for a, b in log.box],
@@ -326,6 +328,12 @@ def _box(bounds: Any) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         if isinstance(bounds, Mapping)
         else (f"x{d + 1}" for d in range(len(pairs)))
     )
+    taken = [name for name in names if name in _TAKEN]
+    if taken:
+        raise SettingsError(
+            f"bounds name an input {taken[0]!r}, which is a column of the history; "
+            f"legal: any name but {', '.join(_TAKEN)}."
+        )
     try:
         box = np.asarray(pairs, dtype=float)
     except (TypeError, ValueError):

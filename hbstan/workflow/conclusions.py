@@ -253,7 +253,7 @@ def _is_rate(fit: Fit) -> bool:
 
 def _is_system(fit: Fit) -> bool:
     """Whether the data are more than one outcome a group."""
-    return str(fit.tree.attrs.get("data_kind", "")) not in ("", "binomial", "normal")
+    return fit.data_kind not in ("", "binomial", "normal")
 
 
 def _ranked(fit: Fit, count: int) -> bool:

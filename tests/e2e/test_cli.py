@@ -237,7 +237,7 @@ def test_one_chain_vouches_for_nothing(hbstan: Command) -> None:
 
 
 def test_quiet_says_nothing_on_success(hbstan: Command) -> None:
-    ran = hbstan(*SURGICAL, "--quiet", "--out", "res")
+    ran = hbstan(*SURGICAL, "--quiet", "--out", "res", "--no-figures")
     assert (ran.out, ran.err) == ("", "")
     assert (hbstan.folder / "res" / "fit.nc").is_file()
     ran = hbstan("fit", "NOPE", "surgical", "--quiet", code=2)

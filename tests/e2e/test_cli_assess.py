@@ -23,6 +23,8 @@ def test_json_and_files(hbstan: Command) -> None:
     folder = hbstan.folder / "found"
     assert (folder / "assessment.png").stat().st_size > 10_000
     assert '"verdict": "probably worth it"' in (folder / "assessment.json").read_text()
+    hbstan("assess", "pharma", "--out", "bare", "--no-figures")
+    assert [p.name for p in (hbstan.folder / "bare").iterdir()] == ["assessment.json"]
 
 
 def test_a_table_with_options(hbstan: Command) -> None:

@@ -90,8 +90,9 @@ def test_compare_says_what_twelve_groups_can_show(run: Command, saved: Path) -> 
     assert "fewer than about 100" in " ".join(ran.out.split())
     assert (saved / "cmp" / "comparison.png").stat().st_size > 1000
     record = json.loads((saved / "cmp" / "comparison.json").read_text())
-    again = run("compare", *files, "--seed", "1", "--json", "--quiet").json
-    assert again == record
+    out = ("--json", "--quiet", "--out", "bare", "--no-figures")
+    assert run("compare", *files, "--seed", "1", *out).json == record
+    assert [p.name for p in (saved / "bare").iterdir()] == ["comparison.json"]
     assert record["models"][0]["name"] == "logit_noncentered"
 
 

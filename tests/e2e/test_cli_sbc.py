@@ -276,14 +276,14 @@ def test_a_finished_run_gives_the_same_summary_again(
     command, path = Command(kept, bare_env), kept / "res" / "summary.json"
     before = path.read_bytes()
     path.unlink()
-    ran = command(*FEW, "--out", "res", "--resume", code=1)
+    ran = command(*FEW, "--out", "res", "--resume", "--no-figures", code=1)
     assert path.read_bytes() == before
     assert "20 simulations, all of them from before" in ran.out
 
 
 def test_a_run_in_two_halves_gives_the_same_summary(hbstan: Command) -> None:
     write_own(hbstan)
-    args = (*OWN, *SIMULATE)
+    args = (*OWN, *SIMULATE, "--no-figures")
     hbstan(*args, "--sims", "12", "--seed", "1", "--out", "whole", code=1)
     hbstan(*args, "--sims", "5", "--seed", "1", "--out", "halves", code=1)
     # The seed is the store's.
@@ -291,11 +291,12 @@ def test_a_run_in_two_halves_gives_the_same_summary(hbstan: Command) -> None:
     assert "12 simulations, 5 of them from before" in ran.out
     one, other = (hbstan.folder / d / "summary.json" for d in ("whole", "halves"))
     assert one.read_bytes() == other.read_bytes()
+    assert not list((hbstan.folder / "whole").glob("*.png"))
 
 
 def test_an_interrupted_run_can_be_gone_on_with(hbstan: Command) -> None:
     write_own(hbstan)
-    args = (*OWN, *SIMULATE, "--workers", "2", "--out", "res")
+    args = (*OWN, *SIMULATE, "--workers", "2", "--out", "res", "--no-figures")
     pipe = subprocess.PIPE
     with subprocess.Popen(
         hbstan.argv(*args, "--sims", "100000"),

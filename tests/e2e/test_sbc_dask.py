@@ -19,7 +19,7 @@ from command import Command
 import hbstan as hb
 
 RUN = ("sbc", "eight_schools_noncentered", "--backend", "stanli", "--seed", "3")
-RUN += ("--iter-warmup", "200", "--iter-sampling", "200", "--quiet")
+RUN += ("--iter-warmup", "200", "--iter-sampling", "200", "--quiet", "--no-figures")
 WAIT = 90.0
 
 

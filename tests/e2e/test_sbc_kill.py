@@ -16,7 +16,7 @@ from command import Command
 
 SIMS = "120"
 RUN = ("sbc", "eight_schools_noncentered", "--backend", "stanli", "--seed", "3")
-RUN += ("--iter-warmup", "200", "--iter-sampling", "200", "--quiet")
+RUN += ("--iter-warmup", "200", "--iter-sampling", "200", "--quiet", "--no-figures")
 WAIT = 60.0
 
 

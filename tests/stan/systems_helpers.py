@@ -8,11 +8,12 @@ import numpy as np
 import stanli
 from programs import build
 
+import hbstan as hb
 from hbstan.backends.stan_data import plain_data
 from hbstan.data import Dataset
 from hbstan.plan import plan
 
-__all__ = ["at", "prepared"]
+__all__ = ["assert_means_and_sds", "at", "prepared"]
 
 
 def prepared(
@@ -31,3 +32,12 @@ def at(model: stanli.Model, point: Any) -> tuple[float, np.ndarray]:
     """Return log density and gradient at an unconstrained point."""
     value, slope = model.log_prob_grad(np.asarray(point, dtype=float))
     return float(value), np.asarray(slope)
+
+
+def assert_means_and_sds(fit: hb.Fit, wanted: dict[str, tuple[float, float]]) -> None:
+    """Hold every element's mean and sd against the exact ones, within 5 MCSE."""
+    table = fit.summary(var_names=list(wanted))
+    for label, row in table.iterrows():
+        mean, sd = wanted[str(label).split("[")[0]]
+        assert abs(row["mean"] - mean) < 5 * row["mcse_mean"], label
+        assert abs(row["sd"] - sd) < 5 * row["mcse_sd"], label

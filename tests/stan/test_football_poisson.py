@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from numpy.typing import NDArray
 from programs import function, values_at
 from scipy import optimize, stats
-from systems_helpers import at, prepared
+from systems_helpers import assert_means_and_sds, at, prepared
 
 import hbstan as hb
 from hbstan.data import Matches
@@ -187,11 +187,7 @@ def test_with_all_matches_held_out_the_posterior_is_the_prior() -> None:
     # An effect's variance is the mean square of the half-normal scale.
     wanted = {"mu": (0, 0.5), "advantage": (0, 0.5), "attack": (0, 0.5)}
     wanted |= {"sd_attack": half, "sd_defence": half, "defence": (0, 0.5)}
-    table = fit.summary(var_names=list(wanted))
-    for label, row in table.iterrows():
-        mean, sd = wanted[str(label).split("[")[0]]
-        assert abs(row["mean"] - mean) < 5 * row["mcse_mean"], label
-        assert abs(row["sd"] - sd) < 5 * row["mcse_sd"], label
+    assert_means_and_sds(fit, wanted)
 
 
 # --- the bundled league

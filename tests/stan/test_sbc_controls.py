@@ -46,7 +46,9 @@ def failing(result: SBCResult) -> set[str]:
     return set(table.index[table["p_adjusted"] < 0.05])
 
 
-@pytest.mark.parametrize("model", [MODEL, "logit_noncentered", "beta_binomial"])
+@pytest.mark.parametrize(
+    "model", [MODEL, "logit_noncentered", "beta_binomial_marginal"]
+)
 def test_a_correct_program_passes(model: str) -> None:
     result = calibrate(model)
     assert result.checks()["uniformity"].passed, result.summary()

@@ -293,6 +293,7 @@ def test_points_of_the_search_fill_the_cube() -> None:
         ({"bounds": {"x": (1.0, 0.0)}}, "low below high"),
         ({"bounds": {"x": (0.0, float("inf"))}}, "finite"),
         ({"bounds": {"x": 3}}, "bounds is"),
+        ({"bounds": {"x": (0, 1), "y": (0, 1)}}, "an input 'y', which is a column"),
         ({"n_initial": 2}, "n_initial is 2, but must be a whole number of 3"),
         ({"n_iter": -1}, "n_iter is -1"),
         ({"n_iter": True}, "n_iter is True"),
