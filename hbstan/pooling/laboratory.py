@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hbstan.data import Dataset
     from hbstan.fit import Fit
+    from hbstan.pooling.measured import Evidence
     from hbstan.results import Checks
 
 __all__ = ["MODELS", "STRATEGIES", "PoolingLab", "pooling_lab"]
@@ -42,6 +43,12 @@ MODELS: Mapping[str, Mapping[str, str]] = {
         "none": "normal_unpooled",
         "complete": "normal_pooled",
         "partial": "eight_schools_noncentered",
+    },
+    # The simple strategies see each group's mean and the standard error of it.
+    "normal_groups": {
+        "none": "normal_unpooled",
+        "complete": "normal_pooled",
+        "partial": "normal_groups_marginal",
     },
 }
 
@@ -198,13 +205,16 @@ def pooling_lab(
     ``"empirical"`` takes closed forms, see :func:`hbstan.pooling.empirical.empirical`;
     ``"bayes"`` fits a model of the catalogue for each strategy and takes posterior
     means and equal-tailed intervals. Whether its draws can be trusted is in
-    :attr:`PoolingLab.diagnostics`.
+    :attr:`PoolingLab.diagnostics`. Of observations with unknown sigma, the models
+    without and with complete pooling get the groups' means with the standard errors
+    ``sigma / sqrt(n)``, sigma being that within all groups.
 
     Parameters
     ----------
     data : Dataset, mapping of columns, DataFrame, str or pathlib.Path
-        Groups with events among trials, or estimates with standard errors; what is
-        no dataset is read by :func:`hbstan.data.load`.
+        Groups with events among trials, estimates with standard errors, or
+        observations (:func:`hbstan.data.normal_groups`); what is no dataset is read by
+        :func:`hbstan.data.load`.
     truth : sequence or mapping of label to float, optional
         The groups' true probabilities or effects. For a bundled dataset that was
         simulated it is taken from its description.
@@ -243,7 +253,7 @@ def pooling_lab(
         tables = empirical(data, found, ci_prob)
     else:
         chosen = _models(data.kind, models)
-        fits = _fits(data, chosen, priors or {}, settings)
+        fits = _fits(data, found, chosen, priors or {}, settings)
         tables = {s: f.groups(ci_prob)[_COLUMNS] for s, f in fits.items()}
         tables = {s: t.rename(columns=_NAMES) for s, t in tables.items()}
     values = _truth(data, truth)
@@ -309,16 +319,33 @@ def _models(kind: str, given: Mapping[str, str] | None) -> dict[str, str]:
 
 def _fits(
     data: Dataset,
+    found: Evidence,
     chosen: Mapping[str, str],
     priors: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
 ) -> dict[str, Fit]:
+    from hbstan import models
     from hbstan.fit import fit
 
+    def seen_by(name: str) -> Dataset:
+        return data if models.get(name).kind == data.kind else _summarised(found)
+
     return {
-        strategy: fit(name, data, priors=priors.get(strategy), **settings)
+        strategy: fit(name, seen_by(name), priors=priors.get(strategy), **settings)
         for strategy, name in chosen.items()
     }
+
+
+def _summarised(found: Evidence) -> Dataset:
+    """Return the groups' estimates with their standard errors, taken to be known."""
+    import numpy as np
+
+    from hbstan.data import GroupEstimates
+
+    se = np.sqrt(found.variances)
+    return GroupEstimates(
+        labels=found.labels, y=found.estimates, sigma=se, name=found.data_name
+    )
 
 
 def _truth(data: Dataset, given: Any) -> NDArray[Any] | None:

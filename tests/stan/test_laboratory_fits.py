@@ -26,7 +26,9 @@ def test_models_are_those_of_the_catalogue() -> None:
     for kind, chosen in MODELS.items():
         pooling = {s: hb.models.get(m).pooling for s, m in chosen.items()}
         assert pooling == {"none": "none", "complete": "complete", "partial": "partial"}
-        assert {hb.models.get(m).kind for m in chosen.values()} == {kind}
+        assert hb.models.get(chosen["partial"]).kind == kind
+        simple = {hb.models.get(chosen[s]).kind for s in ("none", "complete")}
+        assert simple == {"normal" if kind == "normal_groups" else kind}
 
 
 def test_wide_priors_make_simple_strategies_the_closed_forms(
@@ -40,6 +42,20 @@ def test_wide_priors_make_simple_strategies_the_closed_forms(
         # a sixtieth of a standard deviation.
         slack = 5 * sigma / 60 + sigma**2 / 400 * 13
         assert np.all(np.abs(ours["estimate"] - theirs["estimate"]) < slack)
+
+
+def test_observations_with_unknown_sigma() -> None:
+    lab = pooling_lab("omega_small", method="bayes", **SETTINGS)
+    closed = pooling_lab("omega_small")
+    assert lab.known
+    for strategy in ("none", "complete", "partial"):
+        ours, theirs = lab.of(strategy), closed.of(strategy)
+        width = (theirs["upper"] - theirs["lower"]).to_numpy()
+        assert np.all(np.abs(ours["estimate"] - theirs["estimate"]) < 0.1 * width)
+    assert lab.models["partial"] == "normal_groups_marginal"
+    assert lab.fits["none"].data_kind == "normal"
+    assert lab.diagnostics["partial"].passed
+    assert hb.plots.pooling_lab(lab).axes
 
 
 def test_full_bayes_is_near_empirical_bayes(pharma: PoolingLab) -> None:

@@ -240,7 +240,7 @@ def test_unknown_strategy_and_no_truth() -> None:
 
 def test_bayes_needs_models_of_that_kind() -> None:
     class Means:
-        kind, name, labels, J = "normal_groups", "means", ("a", "b"), 2
+        kind, name, labels, J = "measurements", "means", ("a", "b"), 2
         y, n, ss = np.array([1.0, 2.0]), np.array([5, 6]), np.array([4.0, 5.0])
 
         def to_stan(self) -> None: ...
