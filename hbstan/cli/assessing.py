@@ -45,6 +45,12 @@ def assess(
     events: Events = None,
     estimate: Estimate = None,
     se: Se = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Columns of observations: value=NAME, or n=, mean=, sd=; repeatable."
+        ),
+    ] = None,
     least_gain: Annotated[
         float, typer.Option(help="Share of the mean squared error worth a model.")
     ] = 0.1,
@@ -68,10 +74,10 @@ def assess(
     if out:
         make_folder(out)
     columns = named_columns(
-        None, group=group, trials=trials, events=events, estimate=estimate, se=se
+        column, group=group, trials=trials, events=events, estimate=estimate, se=se
     )
     result = run(
-        read_data(data, columns, own=False),
+        read_data(data, columns, own=False, kind="normal_groups" if column else ""),
         least_gain=least_gain,
         relevant=relevant,
         scale=None if scale is None else scale.value,

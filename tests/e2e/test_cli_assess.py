@@ -39,11 +39,26 @@ def test_a_table_with_options(hbstan: Command) -> None:
     assert "every standard error is below 0.01" in " ".join(ran.out.split())
 
 
+def test_observations_and_their_summary_say_the_same(hbstan: Command) -> None:
+    rows = [("A", 62), ("A", 60), ("A", 64), ("B", 63), ("B", 67), ("B", 71)]
+    text = "".join(f"{diet},{time}\n" for diet, time in rows)
+    raw = hbstan.write("raw.csv", f"diet,time\n{text}")
+    short = hbstan.write("short.csv", "diet,n,m,s\nA,3,62,2\nB,3,67,4\n")
+    value = ("--group", "diet", "--column", "value=time")
+    three = ("--group", "diet", "--column", "n=n", "--column", "mean=m")
+    first = hbstan("assess", raw, *value, "--json").json
+    second = hbstan("assess", short, *three, "--column", "sd=s", "--json").json
+    assert first["tau"] == pytest.approx(second["tau"])
+    assert first["groups"][0]["se"] == pytest.approx((10 / 3) ** 0.5)
+    assert first["size_name"] == "observations"
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (("nothing.csv",), "nothing.csv"),
         (("surgical", "--least-gain", "2"), "least_gain is 2.0"),
+        (("raw.csv", "--column", "trials=n"), "'trials' is no role"),
         (("pharma", "--scale", "log-odds"), "scale is 'log-odds'"),
         (("surgical", "--relevant", "-1"), "relevant is -1"),
     ],
