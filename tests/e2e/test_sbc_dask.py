@@ -136,7 +136,9 @@ def test_killing_a_worker_loses_nothing(hbstan: Command, cluster: Cluster) -> No
     assert found == local(hbstan, "local", sims)
 
 
-@pytest.mark.parametrize("victims", ["workers", "scheduler"])
+@pytest.mark.parametrize(
+    "victims", ["workers", pytest.param("scheduler", marks=pytest.mark.exhaustive)]
+)
 def test_a_cluster_that_is_gone_leaves_a_run_to_resume(
     hbstan: Command, cluster: Cluster, victims: str
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,17 +24,19 @@ from hbstan.types import RawDraws, SamplerSettings, StanProgram
 DATA = {"binomial": "surgical", "normal": "eight_schools"}
 GROUPED = [name for name in models.names() if models.get(name).kind in DATA]
 SYSTEMS = [name for name in models.names() if name not in GROUPED]
-#: Compiling a program takes half a minute to one: of the systems those are left out
+#: Compiling a program takes half a minute to one: tested on request alone are systems
 #: whose kinds of parameters, functions and generated quantities others have as well.
-#: HBSTAN_TEST_EVERY_PROGRAM=1 has them all, and so has scripts/bench_catalogue.py.
+#: scripts/bench_catalogue.py has them all as well.
 REPRESENTED = {
     *("normal_groups_centered", "normal_groups_noncentered", "normal_groups_adaptive"),
     *("normal_groups_sum_to_zero", "eight_schools_adaptive", "eight_schools_marginal"),
     *("irt_1pl", "sv_centered", "logistic_regression", "mrp_logit", "logit_adaptive"),
     *("logit_covariates", "meta_regression", "logit_student_t", "logit_mixture"),
 }
-EVERY = bool(os.environ.get("HBSTAN_TEST_EVERY_PROGRAM"))
-ON_BOTH = [n for n in models.names() if EVERY or n not in REPRESENTED]
+EXHAUSTIVE = pytest.mark.exhaustive
+ON_BOTH = [
+    pytest.param(n, marks=EXHAUSTIVE) if n in REPRESENTED else n for n in models.names()
+]
 POINTS = 50
 #: Of a few hundred effective draws: enough to tell two posteriors apart.
 QUICK = {"chains": 2, "iter_warmup": 400, "iter_sampling": 300}

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from cmdstanpy_helpers import CONJUGATE, QUICK, TRUTH, run
 
+#: For the minutes; the front end is the same source.
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture(scope="module")
 def threaded(compiled: Any) -> Any:

@@ -119,7 +119,9 @@ def test_twenty_simulations_decide_nothing() -> None:
     assert not checks.passed
 
 
-@pytest.mark.parametrize("replicate", ["groups", "trials"])
+@pytest.mark.parametrize(
+    "replicate", ["groups", pytest.param("trials", marks=pytest.mark.exhaustive)]
+)
 @pytest.mark.parametrize("model", [MODEL, "logit_noncentered"])
 def test_posterior_sbc_passes_around_the_data(model: str, replicate: str) -> None:
     data = "eight_schools" if model == MODEL else "surgical"

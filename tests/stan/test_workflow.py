@@ -117,10 +117,15 @@ def test_the_surgical_data_are_answered(surgical: Workflow) -> None:
     ("name", "gates"),
     [
         ("pharma", ["failures", "uniformity"]),
-        ("climate", ["failures", "uniformity"]),
+        pytest.param(
+            *("climate", ["failures", "uniformity"]), marks=pytest.mark.exhaustive
+        ),
         # Its large groups make one form of the model slow: it is stopped early, and
         # the other form is tried.
-        ("streamrec", ["failures", "convergence", "divergences", "uniformity"]),
+        pytest.param(
+            *("streamrec", ["failures", "convergence", "divergences", "uniformity"]),
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_other_bundled_data_need_nothing_special(
