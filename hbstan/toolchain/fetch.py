@@ -15,9 +15,11 @@ from hbstan.types import Progress
 __all__ = ["fetch_wheel", "verify_wheel"]
 
 _OTHERWISE = (
-    "Fetch {wheel} on a machine that can ('{command}') and pass it with --wheel FILE, "
-    "or use backend='stanli'."
+    "Fetch {wheel} on a machine that can (write '{pinned}' into {file}, then "
+    "'{command}') and pass it with --wheel FILE, or use backend='stanli'."
 )
+_REQUIREMENTS = "requirements.txt"
+_PIP = ("pip", "download")
 #: pip's last lines are the ones that say what went wrong.
 _LAST_LINES = 6
 
@@ -54,8 +56,14 @@ def fetch_wheel(recipe: Recipe, folder: Path, progress: Progress) -> Path:
             remedy="Run 'uv pip install pip' or 'python -m ensurepip', or: "
             + _otherwise(recipe),
         )
+    # One version can have several wheels for a platform, of which pip would choose.
+    wanted = folder / _REQUIREMENTS
+    wanted.write_text(_pinned(recipe) + "\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", *_pip_arguments(recipe), "--dest", str(folder)],
+        [
+            *(sys.executable, "-m", *_PIP, *_pip_arguments(recipe, wanted)),
+            *("--dest", str(folder)),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -102,10 +110,12 @@ def verify_wheel(wheel: Path, recipe: Recipe) -> None:
         )
 
 
-def _pip_arguments(recipe: Recipe) -> list[str]:
+def _pinned(recipe: Recipe) -> str:
+    return f"{recipe.requirement} --hash=sha256:{recipe.sha256}"
+
+
+def _pip_arguments(recipe: Recipe, requirements: Path) -> list[str]:
     return [
-        "pip",
-        "download",
         "--no-deps",
         "--only-binary=:all:",
         f"--python-version={recipe.python_version}",
@@ -116,10 +126,15 @@ def _pip_arguments(recipe: Recipe) -> list[str]:
         "--no-input",
         "--progress-bar=off",
         "--retries=2",
-        recipe.requirement,
+        f"--requirement={requirements}",
     ]
 
 
 def _otherwise(recipe: Recipe) -> str:
-    command = " ".join(_pip_arguments(recipe))
-    return _OTHERWISE.format(wheel=recipe.wheel, command=command)
+    arguments = _pip_arguments(recipe, Path(_REQUIREMENTS))
+    return _OTHERWISE.format(
+        wheel=recipe.wheel,
+        pinned=_pinned(recipe),
+        file=_REQUIREMENTS,
+        command=" ".join([*_PIP, *arguments]),
+    )

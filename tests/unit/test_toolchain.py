@@ -369,8 +369,30 @@ def test_pip_fetches_and_verifies(
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     done = install_cmdstan(recipe=recipe)
     assert (done.path / "include/stan/model.hpp").is_file()
-    with pytest.raises(ToolchainError, match="SHA-256"):
+    with pytest.raises(ToolchainError, match="sha256"):
         fetch_wheel(replace(recipe, sha256="0" * 64), tmp_path, lambda *_: None)
+
+
+def test_of_two_wheels_of_one_version_pip_takes_the_known_one(
+    recipe: Recipe, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index can list several for a platform, in any order."""
+    tag = recipe.platform_tag
+    other = wheel.with_name(WHEEL.replace(tag, f"manylinux_2_17_x86_64.{tag}"))
+    other.write_bytes(wheel.read_bytes() + b"of another build")
+    links = [
+        f"<a href='{p.as_uri()}#sha256={hashlib.sha256(p.read_bytes()).hexdigest()}'>"
+        f"{p.name}</a>"
+        for p in (other, wheel)
+    ]
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for number, listed in enumerate((links, links[::-1])):
+        page = tmp_path / f"index{number}.html"
+        page.write_text(f"<!DOCTYPE html><html><body>{''.join(listed)}</body></html>")
+        monkeypatch.setenv("PIP_FIND_LINKS", str(page))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert fetch_wheel(recipe, folder, lambda *_: None).name == wheel.name
 
 
 def test_pip_failing_tells_its_last_words(
