@@ -78,7 +78,7 @@ HEADER = (
     *("model", "sims", "iterations", "failed", "not converged", "divergent"),
     "smallest adjusted p",
     *("worst 90 % coverage", "detectable shift", "detectable sd factors"),
-    *("CPU seconds", "verdict"),
+    *("seconds in fits", "verdict"),
 )
 
 
