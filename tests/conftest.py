@@ -15,7 +15,7 @@ def _no_windows() -> None:
 #: one Python they find on another. CI runs them on the default Python alone.
 LONG = {
     *("test_assembly", "test_backends_agree", "test_bundled_fits", "test_cli_sbc"),
-    *("test_cli_systems", "test_cli_criticism"),
+    *("test_cli", "test_cli_assess", "test_cli_systems", "test_cli_criticism"),
     *("test_cli_workflow", "test_cmdstanpy_compile", "test_cmdstanpy_failures"),
     *("test_cmdstanpy_methods", "test_cmdstanpy_sample", "test_cmdstanpy_threads"),
     *("test_compile_cmdstan", "test_extremes", "test_log_lik_group", "test_loo_refits"),

@@ -32,7 +32,6 @@ max_left_out = 3
 """
 RUN = ("workflow", "surgical", "--model", "logit_noncentered", "--backend", "stanli")
 RUN += ("--seed", "1", "--criteria", "criteria.toml")
-KILLS = 10
 FILES = ("verdict.json", "report.html", "plan.json", "data.csv")
 
 
@@ -136,6 +135,7 @@ def test_bad_input_exits_2_without_a_traceback(
     assert len(ran.err.strip().splitlines()) <= 3
 
 
+@pytest.mark.exhaustive  # test_workflow has the same without the command
 def test_changed_criteria_are_refused_and_amended(
     home: Command, done: tuple[Path, float, str, str]
 ) -> None:
@@ -180,21 +180,22 @@ def killed(home: Command, seconds: float) -> bool:
         return True
 
 
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.exhaustive)])
 def test_kills_at_random_moments_change_nothing(
-    home: Command, done: tuple[Path, float, str, str]
+    home: Command, done: tuple[Path, float, str, str], kills: int
 ) -> None:
     whole, seconds, *_ = done
     rng = random.Random(11)
     count = 0
-    for _ in range(10 * KILLS):
+    for _ in range(10 * kills):
         # Each attempt goes on where the last one was: shorter waits spread the kills.
         count += killed(home, rng.uniform(0.05, 0.35) * seconds)
-        if count == KILLS:
+        if count == kills:
             break
         if (home.folder / "killed" / "verdict.json").is_file():
             (home.folder / "killed" / "verdict.json").unlink()
             shorten(home.folder / "killed", rng)
-    assert count == KILLS
+    assert count == kills
     home(*RUN, "--out", "killed")
     read = [
         json.loads((folder / "verdict.json").read_text(encoding="utf-8"))

@@ -47,7 +47,11 @@ def failing(result: SBCResult) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "model", [MODEL, "logit_noncentered", "beta_binomial_marginal"]
+    "model",
+    [
+        *(MODEL, "beta_binomial_marginal"),
+        pytest.param("logit_noncentered", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_a_correct_program_passes(model: str) -> None:
     result = calibrate(model)
@@ -122,7 +126,10 @@ def test_twenty_simulations_decide_nothing() -> None:
 @pytest.mark.parametrize(
     "replicate", ["groups", pytest.param("trials", marks=pytest.mark.exhaustive)]
 )
-@pytest.mark.parametrize("model", [MODEL, "logit_noncentered"])
+@pytest.mark.parametrize(
+    "model",
+    [MODEL, pytest.param("logit_noncentered", marks=pytest.mark.exhaustive)],
+)
 def test_posterior_sbc_passes_around_the_data(model: str, replicate: str) -> None:
     data = "eight_schools" if model == MODEL else "surgical"
     result = hb.posterior_sbc(
