@@ -30,7 +30,7 @@ SYSTEMS = [name for name in models.names() if name not in GROUPED]
 REPRESENTED = {
     *("normal_groups_centered", "normal_groups_noncentered", "normal_groups_adaptive"),
     *("normal_groups_sum_to_zero", "eight_schools_adaptive", "eight_schools_marginal"),
-    *("irt_1pl", "sv_centered", "logistic_regression", "mrp_logit", "logit_adaptive"),
+    *("irt_1pl", "sv_centered", "linear_regression", "mrp_logit", "logit_adaptive"),
     *("logit_covariates", "meta_regression", "logit_student_t", "logit_mixture"),
 }
 EXHAUSTIVE = pytest.mark.exhaustive
