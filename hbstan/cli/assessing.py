@@ -101,9 +101,8 @@ def _write(
     try:
         write_bytes(folder / "assessment.json", text.encode())
         draw = partial(plots.assessment, result)
-        files = write_figures(
-            folder, {"assessment.png": draw} if figures else {}, screen
-        )
+        drawn = {"assessment.png": draw}
+        files = write_figures(folder, drawn, screen, wanted=figures)
     except OSError as err:
         raise SettingsError(f"{str(folder)!r} cannot be written: {err}") from err
     return [folder / "assessment.json", *files]

@@ -242,9 +242,8 @@ def _write(
         if not result.ok.any():
             screen.notes().print("All simulations failed: there is nothing to draw.")
             return files
-        shown = SBC_FIGURES if figures else {}
-        drawn = {f"{k}.png": partial(draw, result) for k, draw in shown.items()}
-        return [*files, *write_figures(folder, drawn, screen)]
+        drawn = {f"{k}.png": partial(draw, result) for k, draw in SBC_FIGURES.items()}
+        return [*files, *write_figures(folder, drawn, screen, wanted=figures)]
     except OSError as err:
         raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
 

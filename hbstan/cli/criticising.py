@@ -104,8 +104,8 @@ def check(
     record = {"fit": str(path), "diagnostics": checks.record()}
     record |= {section.name: section.record for section in found}
     record["outcome"] = everything.outcome.value
-    drawn = {k: f for s in found if figures for k, f in s.figures.items()}
-    _write(out, record, drawn, screen)
+    drawn = {k: f for s in found for k, f in s.figures.items()}
+    _write(out, record, drawn, screen, wanted=figures)
     screen.result(record)
     raise typer.Exit(PASSED if everything.passed else GATE_FAILED)
 
@@ -155,8 +155,14 @@ def compare(
     for part in section.shown:
         console.print()
         console.print(part)
-    drawn = section.figures if figures else {}
-    _write(out, section.record, drawn, screen, "comparison.json")
+    _write(
+        out,
+        section.record,
+        section.figures,
+        screen,
+        "comparison.json",
+        wanted=figures,
+    )
     screen.result(section.record)
     raise typer.Exit(PASSED if section.checks.passed else GATE_FAILED)
 
@@ -179,15 +185,17 @@ def _write(
     figures: Mapping[str, Callable[[], Figure]],
     screen: Screen,
     name: str = "check.json",
+    *,
+    wanted: bool,
 ) -> None:
-    """Write what was found and its figures."""
+    """Write what was found and, if wanted, its figures."""
     from hbstan.errors import FitError
     from hbstan.files import write_bytes
 
     if folder is None:
         return
     try:
-        files = write_figures(folder, figures, screen)
+        files = write_figures(folder, figures, screen, wanted=wanted)
         text = jsonlib.dumps(record, indent=2, ensure_ascii=False)
         write_bytes(folder / name, text.encode())
     except OSError as err:

@@ -198,8 +198,8 @@ def _write(
     if fit.estimate is not None:
         figures["forest.png"] = plots.forest
     try:
-        drawn = {name: partial(draw, fit) for name, draw in figures.items() if wanted}
-        files += write_figures(folder, drawn, screen)
+        drawn = {name: partial(draw, fit) for name, draw in figures.items()}
+        files += write_figures(folder, drawn, screen, wanted=wanted)
         text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)
         write_bytes(folder / "diagnostics.json", text.encode())
     except OSError as err:

@@ -123,9 +123,13 @@ def make_folder(folder: Path) -> None:
 
 
 def write_figures(
-    folder: Path, figures: Mapping[str, Callable[[], Figure]], screen: Screen
+    folder: Path,
+    figures: Mapping[str, Callable[[], Figure]],
+    screen: Screen,
+    *,
+    wanted: bool,
 ) -> list[Path]:
-    """Draw figures into files of their names.
+    """Draw figures, if they are wanted, into files of their names.
 
     Raises
     ------
@@ -134,7 +138,9 @@ def write_figures(
     """
     from hbstan.files import atomic_path
 
-    files = []
+    files: list[Path] = []
+    if not wanted:
+        return files
     with _glyphs_noted(screen):
         for name, draw in figures.items():
             with atomic_path(folder / name) as partial:

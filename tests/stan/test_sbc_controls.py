@@ -51,6 +51,7 @@ def failing(result: SBCResult) -> set[str]:
     [
         *(MODEL, "beta_binomial_marginal"),
         pytest.param("logit_noncentered", marks=pytest.mark.exhaustive),
+        pytest.param("beta_binomial", marks=pytest.mark.exhaustive),
     ],
 )
 def test_a_correct_program_passes(model: str) -> None:
