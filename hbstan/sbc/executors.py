@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import TracebackType
@@ -103,6 +103,17 @@ class Pool:
         """Hand work to the executor; what it raises comes out of the future."""
         future: Future[Any] = self._executor.submit(fn, *args)
         return future
+
+    def drop(self, futures: Iterable[Future[Any]]) -> None:
+        """Give up work that has not begun.
+
+        Processes of our own, or of loky, are left to it: their work ends when they
+        are shut down, and loky stumbles over futures that were cancelled before.
+        """
+        if type(self._executor).__module__.partition(".")[0] == "loky":
+            return
+        for future in futures:
+            future.cancel()
 
     def check(self) -> None:
         """See whether a Dask cluster still has workers; it would wait for ever.

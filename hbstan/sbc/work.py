@@ -186,8 +186,7 @@ class _Loop:
                     self._retry(suspects)
                     suspects = []
         finally:
-            for future in running:
-                future.cancel()
+            self._pool.drop(running)
 
     def _room(self, running: dict[Future[Any], list[int]]) -> bool:
         return len(running) < _AHEAD * self._pool.workers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy import stats
 import hbstan as hb
 from hbstan.errors import ModelError, SettingsError, StoreError
 from hbstan.sbc import SBCResult
+from hbstan.sbc.executors import Pool
 
 QUANTITIES = {"log_likelihood": conjugate.log_likelihood}
 
@@ -200,6 +202,30 @@ def test_a_worker_that_dies_takes_nothing_with_it(tmp_path: Path, given: bool) -
     assert "its worker died 2 times" in str(died.dataset["error"].values[bad][0])
     ranks = died.dataset["rank"].values[~bad]
     assert (ranks == good.dataset["rank"].values[~bad]).all()
+
+
+def give_up(kind: str, futures: list[Future[Any]]) -> None:
+    """Begin more work than workers take at once, and be interrupted."""
+    with Pool(kind, 2) as pool:
+        futures += [pool.submit(time.sleep, 0.2) for _ in range(20)]
+        futures[0].result()
+        pool.drop(futures)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("kind", "left"), [("processes", 0), ("threads", 10)])
+def test_work_is_given_up_without_a_word(
+    kind: str, left: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    futures: list[Future[Any]] = []
+    with pytest.raises(KeyboardInterrupt):
+        give_up(kind, futures)
+    wait(futures, timeout=20)
+    assert sum(future.cancelled() for future in futures) >= left
+    ends = [None if f.cancelled() else f.exception() for f in futures]
+    ended = {type(error).__name__ for error in ends if error is not None}
+    assert ended == ({"ShutdownExecutorError"} if kind == "processes" else set())
+    assert caplog.records == []
 
 
 def test_an_engine_that_fails_is_recorded_with_its_console(tmp_path: Path) -> None:
