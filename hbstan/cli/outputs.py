@@ -137,6 +137,7 @@ def write_figures(
         If a file cannot be written.
     """
     from hbstan.files import atomic_path
+    from hbstan.plots.save import save
 
     files: list[Path] = []
     if not wanted:
@@ -144,7 +145,7 @@ def write_figures(
     with _glyphs_noted(screen):
         for name, draw in figures.items():
             with atomic_path(folder / name) as partial:
-                draw().savefig(partial, dpi=150)
+                save(draw(), partial, dpi=150)
             files.append(folder / name)
     return files
 

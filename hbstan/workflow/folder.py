@@ -102,6 +102,8 @@ class Folder:
         """
         import matplotlib as mpl
 
+        from hbstan.plots.save import save
+
         name = f"figures/{key.replace('/', '-')}-{picture.name}.svg"
         # Text stays text, and identifiers do not depend on chance or time.
         fixed: Any = {"svg.hashsalt": "hbstan", "svg.fonttype": "path"}
@@ -110,7 +112,7 @@ class Folder:
             figure = picture.draw()
             _flatten_clouds(figure)
             with atomic_path(self / name) as partial:
-                figure.savefig(partial, format="svg", dpi=_DPI, metadata={"Date": None})
+                save(figure, partial, dpi=_DPI)
         return name
 
     def _stage_file(self, key: str) -> Path:
