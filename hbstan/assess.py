@@ -120,11 +120,11 @@ class Assessment:
         }
 
     def __repr__(self) -> str:
-        ends = self.spread["gain"].to_dict()
+        ends = {str(k): float(v) for k, v in self.spread["gain"].items()}
         return (
             f"<Assessment of {self.data_name}: {self.verdict}; mean squared error "
-            f"{ends['estimate']:.0%} lower than without pooling "
-            f"({ends['upper']:.0%} to {ends['lower']:.0%})>"
+            f"{_change(ends, 'estimate')} than without pooling "
+            f"({_percent(-ends['lower'])} to {_percent(-ends['upper'])})>"
         )
 
 
@@ -317,8 +317,15 @@ def _sentences(
         f"its interval), and {_change(middle, 'gain_over_complete')} than that of one "
         "estimate for all.",
     ]
+    if high["tau"] == 0:
+        said.append(
+            "The estimates lie closer together than their errors let expect with any "
+            "tau, so its interval is empty, written as 0 to 0: that is no proof that "
+            "the groups are alike."
+        )
     best = seen.sort_values("gain", ascending=False, kind="stable").head(_NAMED)
-    if float(best["gain"].iloc[0]) > 0:
+    best = best[best["gain"] > 0]
+    if len(best):
         named = ", ".join(
             f"{label} {row['gain']:.0%} (as from {row['more_data']:.0%} more data)"
             for label, row in best.iterrows()
@@ -347,8 +354,10 @@ def _span(values: pd.Series[Any], form: str) -> str:
 
 
 def _change(row: dict[str, float], name: str = "gain") -> str:
-    word = "lower" if row[name] >= 0 else "higher"
-    return f"{abs(row[name]):.0%} {word}"
+    size = f"{abs(row[name]):.0%}"
+    if size == "0%":
+        return "not lower"
+    return f"{size} {'lower' if row[name] > 0 else 'higher'}"
 
 
 def _percent(change: float) -> str:

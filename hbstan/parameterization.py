@@ -166,6 +166,10 @@ def choose_form(
         return Form(legal["marginal"], asked, "marginal", reason)
     if asked not in (AUTO, "partial"):
         return Form(legal[asked], asked, asked, "asked for")
+    if "partial" not in legal:
+        reason = "there is no form between the two, and this one is safer: the data of "
+        reason += "one unit seldom tell its own parameter well"
+        return Form(legal["noncentered"], asked, "noncentered", reason)
     return _by_weights(asked, legal, data, pilot)
 
 

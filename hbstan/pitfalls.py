@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import HbstanError, SettingsError
+from hbstan.fit import Fit
 from hbstan.predictive import PriorPredictive, prior_predictive
+from hbstan.priors import priors_from_records
 from hbstan.refit import dataset_of
 from hbstan.reported import check_reported
 from hbstan.results import Check, Checks, Outcome
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from hbstan.fit import Fit
-    from hbstan.priors import Prior
 
 __all__ = ["pitfalls"]
 
@@ -84,6 +84,11 @@ def pitfalls(
     SettingsError
         If an argument is of another type: a mere claim proves nothing.
     """
+    if not isinstance(fit, Fit):
+        raise SettingsError(
+            f"fit is {type(fit).__name__}; legal: what hb.fit returns.",
+            remedy="Fit a model to the data first; hb.assess takes data.",
+        )
     if prior_checked is not None and not isinstance(prior_checked, PriorPredictive):
         raise SettingsError(
             f"prior_checked is {prior_checked!r}; legal: what hb.prior_predictive "
@@ -103,15 +108,6 @@ def pitfalls(
 
 def _check(name: str, outcome: Outcome, detail: str, advice: str, **more: Any) -> Check:
     return Check(name, _NAMES[name], outcome, detail=detail, advice=advice, **more)
-
-
-def _priors(fit: Fit) -> dict[str, Prior]:
-    from hbstan.priors import FAMILIES
-
-    return {
-        name: FAMILIES[record["family"]](*record["args"])
-        for name, record in fit.priors.items()
-    }
 
 
 def _diffuse(fit: Fit, given: PriorPredictive | None) -> Check:
@@ -150,7 +146,7 @@ def _simulate(fit: Fit) -> PriorPredictive:
     return prior_predictive(
         fit.like,
         dataset_of(fit),
-        priors=_priors(fit),
+        priors=priors_from_records(fit.priors),
         draws=_DRAWS,
         seed=int(fit.provenance["seed"]),
     )
@@ -165,7 +161,9 @@ def _ratios(fit: Fit) -> dict[str, float]:
 
     tails = [(1.0 - _CENTRAL) / 2.0, (1.0 + _CENTRAL) / 2.0]
     found = {}
-    for name, prior in _priors(fit).items():
+    for name, prior in priors_from_records(fit.priors).items():
+        if name not in fit.posterior:  # a vector without elements
+            continue
         draws = fit.posterior[name].values
         flat = draws.reshape(draws.shape[0] * draws.shape[1], -1)
         width = float(np.median(np.ptp(np.quantile(flat, tails, axis=0), axis=0)))
@@ -176,7 +174,7 @@ def _ratios(fit: Fit) -> dict[str, float]:
 
 def _differs(fit: Fit, given: PriorPredictive) -> str:
     """Say in what a prior predictive check is not that of the fit."""
-    own = {k: str(v) for k, v in _priors(fit).items()}
+    own = {k: str(v) for k, v in priors_from_records(fit.priors).items()}
     other = {k: str(v) for k, v in given.priors.items()}
     like = fit.like.name if fit.like else fit.model
     if given.model not in (fit.model, like):

@@ -24,7 +24,7 @@ from hbstan.data.systems import kinds, restore
 from hbstan.errors import FitError, HbstanError, SettingsError
 from hbstan.fit import Fit, fit_plan, program_hash
 from hbstan.plan import Plan, plan
-from hbstan.priors import FAMILIES
+from hbstan.priors import priors_from_records
 from hbstan.sbc.executors import Pool
 from hbstan.types import SamplerSettings
 
@@ -329,11 +329,7 @@ def _model(fit: Fit) -> str | Path:
 def _plan(
     fit: Fit, model: str | Path, data: Dataset, change: Change, predictive: bool
 ) -> Plan:
-    # From family and arguments: the text is rounded for people.
-    priors = {
-        name: FAMILIES[record["family"]](*record["args"])
-        for name, record in fit.priors.items()
-    }
+    priors = priors_from_records(fit.priors)
     unknown = set(change.priors) - set(priors)
     if unknown:
         raise SettingsError(

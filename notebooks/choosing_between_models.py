@@ -130,8 +130,7 @@ assert all(tempting[name].bad for name in ("unpooled", "hierarchical", "beta-bin
 #
 # `hb.loo` climbs until every hospital can be believed: from the ordinary likelihood to
 # the one with the hospital's own parameter integrated out, which does not know the
-# hospital by heart; then to moment matching, and to a refit without each hospital that
-# is still in doubt.
+# hospital by heart; then to a refit without each hospital that is still in doubt.
 
 # %%
 loos = {name: hb.loo(fit) for name, fit in fits.items()}

@@ -100,7 +100,8 @@ Column = Annotated[
     list[str] | None,
     typer.Option(
         "--column",
-        help="Columns of other kinds of data: ROLE=NAME or ROLE=NAME,NAME; repeatable.",
+        help="Columns of other kinds of data: ROLE=NAME or ROLE=NAME,NAME (a name with "
+        "a comma in double quotes), ROLE= for none; repeatable.",
     ),
 ]
 Priors = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import warnings
 from contextlib import contextmanager
@@ -52,14 +53,17 @@ def read_priors(texts: list[str]) -> dict[str, Prior]:
 def named_columns(
     texts: list[str] | None, **roles: str | None
 ) -> dict[str, str | list[str] | None]:
-    """Join the ``--column`` options and those that name one role each."""
+    """Join the ``--column`` options and those that name one role each.
+
+    ``ROLE=`` names none: no covariates, or no groups where they can be left out.
+    """
     from hbstan.errors import SettingsError
 
     found: dict[str, str | list[str] | None] = dict(roles)
     for text in texts or []:
         role, equals, names = text.partition("=")
         role = role.strip()
-        if not equals or not role or not names:
+        if not equals or not role:
             raise SettingsError(
                 f"--column is {text!r}, but must be ROLE=NAME or ROLE=NAME,NAME."
             )
@@ -69,7 +73,9 @@ def named_columns(
                 f"{found[role]}.",
                 remedy="Name several columns of a role as ROLE=NAME,NAME.",
             )
-        found[role] = names.split(",") if "," in names else names
+        # As in a CSV file: a name with a comma is quoted.
+        listed = next(csv.reader([names]), [])
+        found[role] = listed[0] if len(listed) == 1 else listed
     return found
 
 

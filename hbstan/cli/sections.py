@@ -73,13 +73,13 @@ def criticise(fit: Fit, options: Options) -> list[Section]:
     quantities, has no sections but one, which says so.
     """
     if fit.like is None or "posterior_predictive" not in fit.tree.children:
-        return [_not_run(fit)]
+        return [_not_criticised(fit)]
     parts = [_predictive, _cross_validation, _pooling, _sensitivity]
     found = [part(fit, options) for part in parts]
     return [section for section in found if section is not None]
 
 
-def _not_run(fit: Fit) -> Section:
+def _not_criticised(fit: Fit) -> Section:
     check = Check(
         "criticism",
         "The model was criticised",
@@ -88,11 +88,15 @@ def _not_run(fit: Fit) -> Section:
         "its predictive quantities",
         advice="Use --draws-only to judge the draws alone.",
     )
+    return _not_run("criticism", "Model", check)
+
+
+def _not_run(name: str, title: str, check: Check) -> Section:
+    """Return a section that says why it has nothing to say."""
     from hbstan.report.console import checks_table
 
     checks = Checks([check])
-    shown = [checks_table(checks, "Model")]
-    return Section("criticism", [*shown], checks.record(), checks)
+    return Section(name, [checks_table(checks, title)], checks.record(), checks)
 
 
 def _predictive(fit: Fit, options: Options) -> Section:
@@ -136,23 +140,35 @@ def _predictive(fit: Fit, options: Options) -> Section:
 
 def _cross_validation(fit: Fit, options: Options) -> Section:
     from hbstan import plots
+    from hbstan.errors import FitError
     from hbstan.loo import loo
     from hbstan.report import criticism as report
     from hbstan.report.console import checks_table
 
-    result = loo(
-        fit,
-        highest=options.highest,
-        budget=options.budget,
-        workers=options.workers,
-        progress=options.progress,
-    )
+    title = "Cross-validation"
+    try:
+        result = loo(
+            fit,
+            highest=options.highest,
+            budget=options.budget,
+            workers=options.workers,
+            progress=options.progress,
+        )
+    except FitError as err:  # one group alone
+        check = Check(
+            "loo",
+            "Groups were left out",
+            Outcome.NOT_RUN,
+            detail=err.message,
+            advice=err.remedy or "",
+        )
+        return _not_run("loo", title, check)
     checks = result.checks()
     shown: list[Any] = [
         report.ladder_table(result),
         report.loo_groups_table(result),
         report.loo_line(result),
-        checks_table(checks, "Cross-validation"),
+        checks_table(checks, title),
     ]
     figures = {
         "loo.png": lambda: plots.loo_groups(result),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.compare.comparable import few, refuse_incomparable
 from hbstan.compare.weights import pseudo_bma_weights, stacking_weights
-from hbstan.errors import ModelError
+from hbstan.errors import ModelError, SettingsError
 from hbstan.fit import Fit
 from hbstan.loo import LooResult, loo
 from hbstan.predictive.arguments import seed_or_fresh
@@ -255,6 +255,8 @@ def compare(
         If data or groups differ.
     ModelError
         If targets or folds differ, or there are not two models.
+    SettingsError
+        If the results have no names, or the seed is illegal.
     FitError
         If a group has no finite density.
 
@@ -272,6 +274,12 @@ def compare(
     >>> set(found.table["verdict"]) == {"best", "indistinguishable"}
     True
     """
+    if not isinstance(results, Mapping):
+        raise SettingsError(
+            f"results is {type(results).__name__}, but must be a mapping of names to "
+            "results or fits.",
+            remedy="Name them: hb.compare({'one': ..., 'other': ...}).",
+        )
     number = seed_or_fresh(seed)
     found = {str(name): _result(name, r, options) for name, r in results.items()}
     refuse_incomparable(found)

@@ -212,7 +212,9 @@ def matches(
         The columns of the teams' labels. Teams are ordered by label.
     home_goals, away_goals : str
         The columns of goals, counts. A match that is still to be played has no
-        goals: give it any, such as 0, and name it in ``holdout`` when fitting.
+        goals: give it those of a typical match, such as 1, and name it in ``holdout``
+        when fitting. The likelihood does not see them, but the default prior of
+        ``mu`` and posterior predictive checks look at all rows.
     name : str, optional
         The dataset's name; by default the file's without suffix, or ``"data"``.
 

@@ -205,6 +205,8 @@ def _argument(role: str, annotation: str, given: Any) -> Any:
     Most are names of columns; some are switches, numbers or pairs of numbers. What is
     no text, from Python, is as it should be.
     """
+    if given == [] and "None" in annotation and "Sequence" not in annotation:
+        return None
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(
         isinstance(t, str) for t in texts

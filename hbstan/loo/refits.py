@@ -17,6 +17,7 @@ from hbstan.refit import Change, Refit, dataset_of, held_out, refit
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from hbstan.fit import Fit
 
@@ -57,9 +58,7 @@ def stratified_folds(fit: Fit, k: int, rng: np.random.Generator) -> list[list[st
             f"k is {k!r}, but must be a whole number of folds from 2 to the number of "
             f"groups in the likelihood, {len(labels)}."
         )
-    stan: Mapping[str, Any] = data.to_stan()
-    size = np.asarray(stan["n"], float) if "n" in stan else 1 / np.square(stan["sigma"])
-    by_label = dict(zip(data.labels, size, strict=True))
+    by_label = dict(zip(data.labels, _sizes(data), strict=True))
     shuffled = rng.permutation(labels)
     ordered = sorted(shuffled, key=lambda label: -by_label[str(label)])
     folds: list[list[str]] = [[] for _ in range(k)]
@@ -68,6 +67,21 @@ def stratified_folds(fit: Fit, k: int, rng: np.random.Generator) -> list[list[st
         for fold, label in zip(rng.permutation(k), block, strict=False):
             folds[int(fold)].append(str(label))
     return [sorted(fold, key=labels.index) for fold in folds]
+
+
+def _sizes(data: Any) -> NDArray[Any]:
+    """Return how much each group tells: trials, observations, or precision."""
+    import numpy as np
+
+    stan: Mapping[str, Any] = data.to_stan()
+    count = len(data.labels)
+    for name, power in (("n", 1.0), ("sigma", -2.0)):
+        size = np.asarray(stan.get(name, ()), dtype=float)
+        if size.shape == (count,):
+            return size**power
+    # Rows that name their unit: as many as there are. Other units are alike.
+    group = np.asarray(stan.get("g", stan.get("person", ())), dtype=int)
+    return np.bincount(group - 1, minlength=count) if group.size else np.ones(count)
 
 
 def predict_left_out(

@@ -28,6 +28,8 @@ COLUMNS = ("elpd", "lpd", "p", "k", "mcse", "method")
 #: A larger variance of a log likelihood makes WAIC unreliable (Vehtari, Gelman and
 #: Gabry 2017, doi:10.1007/s11222-016-9696-4).
 _WAIC_LIMIT = 0.4
+#: The Pareto k from which on a distribution has no mean.
+_NO_MEAN = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,11 @@ class Values:
     def bad(self, good_k: float) -> tuple[str, ...]:
         """Return the groups whose weights fail, or that have no value."""
         table = self.table
-        importance = ~table["method"].isin(("exact", "kfold"))
+        refitted = table["method"].isin(("exact", "kfold"))
         # not <=: a k that is not a number is no good k
-        bad = (importance & ~(table["k"] <= good_k)) | table["elpd"].isna()
+        bad = (~refitted & ~(table["k"] <= good_k)) | table["elpd"].isna()
+        # Densities with such a tail have no mean that their average could estimate.
+        bad |= refitted & (table["k"] >= _NO_MEAN)
         return tuple(str(group) for group in table.index[bad])
 
 
@@ -317,7 +321,7 @@ class LooResult:
             Outcome.FAIL if bad else Outcome.PASS,
             value=worst,
             threshold=self.good_k,
-            rule=f"k <= {self.good_k:.2g}, or a refit that converged",
+            rule=f"k <= {self.good_k:.2g}, or a refit that converged with k < 1",
             subjects=bad,
             detail=f"{detail}; method: {self.method}",
             advice="Let the ladder climb to exact refits (highest='exact')."

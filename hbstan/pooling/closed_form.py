@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hbstan.errors import DataError
+from hbstan.pooling.measured import as_dataset
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +31,8 @@ __all__ = [
 
 #: Points of the first, coarse search for the likelihood's maximum.
 _GRID = 200
+#: The grid's first step above 0: one estimate may be far less precise than others.
+_LEAST = 1e-10
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ class EmpiricalBayes:
         )
 
 
-def empirical_bayes(data: Dataset) -> EmpiricalBayes:
+def empirical_bayes(data: Dataset | str | Path) -> EmpiricalBayes:
     """Estimate the population by maximum likelihood, and the effects given it.
 
     The likelihood has the effects integrated out. mu, and for observations sigma, have
@@ -168,8 +172,9 @@ def empirical_bayes(data: Dataset) -> EmpiricalBayes:
 
     Parameters
     ----------
-    data : NormalGroups or GroupEstimates
-        Observations in groups, or estimates with known standard errors.
+    data : NormalGroups, GroupEstimates, str or pathlib.Path
+        Observations in groups, or estimates with known standard errors, or the name of
+        bundled data of either kind.
 
     Returns
     -------
@@ -183,11 +188,12 @@ def empirical_bayes(data: Dataset) -> EmpiricalBayes:
     Examples
     --------
     >>> import hbstan as hb
-    >>> hb.pooling.empirical_bayes(hb.data.load("coagulation")).sigma.__round__(2)
+    >>> hb.empirical_bayes("coagulation").sigma.__round__(2)
     2.37
     """
     import numpy as np
 
+    data = as_dataset(data)
     found: tuple[float, float, float | None, float]
     if data.kind == "normal":
         estimates = cast("GroupEstimates", data)
@@ -279,7 +285,7 @@ def _highest(height: Callable[[float], float], most: float) -> float:
     import numpy as np
     from scipy.optimize import minimize_scalar
 
-    grid = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, _GRID) * most])
+    grid = np.concatenate([[0.0], np.geomspace(_LEAST, 1.0, _GRID) * most])
     heights = np.array([height(x) for x in grid])
     best = int(heights.argmax())
     if best == 0:  # groups that differ by no more than their errors, or not at all
@@ -289,6 +295,6 @@ def _highest(height: Callable[[float], float], most: float) -> float:
         lambda x: -height(x),
         bounds=ends,
         method="bounded",
-        options={"xatol": 1e-10 * most},
+        options={"xatol": 1e-10 * float(ends[1])},
     )
     return float(found.x)

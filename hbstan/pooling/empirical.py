@@ -25,7 +25,8 @@ def empirical(
     """Estimate each group in three ways, with intervals.
 
     No pooling: the group's own estimate, ``y_j +- q se_j``; for events ``y_j / n_j``
-    with Jeffreys' interval, beta(y + 1/2, n - y + 1/2). Complete pooling: the mean
+    with Jeffreys' interval, beta(y + 1/2, n - y + 1/2), whose end is 0 without events
+    and 1 without others. Complete pooling: the mean
     weighted by ``1 / v_j``; for events all events over all trials, with Jeffreys'
     interval. Partial pooling: ``w_j y_j + (1 - w_j) mu`` with ``w_j = tau^2 / (tau^2 +
     v_j)``, tau by restricted maximum likelihood and mu the mean weighted by ``1 / (v_j
@@ -33,8 +34,10 @@ def empirical(
     error (:func:`hbstan.pooling.squared_error.risk`), which counts that mu and tau are
     estimated; for events the quantiles of the beta distribution with that mean and the
     variance ``m (1 - m) / (n_j + kappa + 1)``, ``kappa = sigma^2 / tau^2``, plus the
-    same two terms. On the probability scale the estimate is the posterior mean under
-    the beta population of mean mu and concentration kappa.
+    same two terms. Where rates are 0 and 1 alone there is no such population: without
+    spread between groups the interval is that of complete pooling, with nothing but
+    spread that of no pooling. On the probability scale the estimate is the posterior
+    mean under the beta population of mean mu and concentration kappa.
 
     Parameters
     ----------
@@ -113,18 +116,31 @@ def _events(
         held = np.where(one.weight > 0, one.weight / (n + one.weight), 0.0)
     held = np.where(found.seen, held, found.tau**2 / (found.tau**2 + found.within))
     variance = mean * (1.0 - mean) * held + one.for_mu + one.for_tau
+    ends = list(_beta(mean, variance, tails))
+    complete = tuple(np.full(y.shape, x) for x in one_for_all)
+    edge = (mean <= 0.0) | (mean >= 1.0)
+    ends = [np.where(edge, c, end) for end, c in zip(ends, complete[1:], strict=True)]
+    if found.apart:
+        kept = [np.where(found.seen, o, e) for o, e in zip(own, ends, strict=True)]
+        ends = [np.minimum(kept[0], mean), np.maximum(kept[1], mean)]
     return {
         "none": (raw, *own),
-        "complete": tuple(np.full(y.shape, x) for x in one_for_all),
-        "partial": (mean, *_beta(mean, variance, tails)),
+        "complete": complete,
+        "partial": (mean, *ends),
     }
 
 
 def _jeffreys(y: Any, n: Any, tails: tuple[float, float]) -> tuple[Any, ...]:
+    """Return Jeffreys' interval, from 0 without events and to 1 without others.
+
+    Brown, Cai and DasGupta (2001), doi:10.1214/ss/1009213286.
+    """
+    import numpy as np
     from scipy import stats
 
     posterior = stats.beta(y + _JEFFREYS, n - y + _JEFFREYS)
-    return tuple(posterior.ppf(tail) for tail in tails)
+    lower, upper = (posterior.ppf(tail) for tail in tails)
+    return np.where(y == 0, 0.0, lower), np.where(y == n, 1.0, upper)
 
 
 def _beta(

@@ -27,6 +27,8 @@ _MOST_STEPS = 30
 _TOLERANCE = 1e-6
 #: Rates of 0 and 1 alone would leave no variance within groups.
 _LEAST_WITHIN = 1e-3
+#: The least share that the variance within groups has of the one that they show.
+_OWN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,13 @@ class Evidence:
         import numpy as np
 
         return np.asarray(np.isfinite(self.variances))
+
+    @property
+    def apart(self) -> bool:
+        """Whether rates of 0 and 1 leave nothing but the spread between groups."""
+        if self.scale != "probability" or self.within is None:
+            return False
+        return self.within <= 2.0 * _LEAST_WITHIN * self.mu * (1.0 - self.mu)
 
     @property
     def mu(self) -> float:
@@ -121,7 +130,9 @@ def evidence(data: Any, scale: str | None = None, ci_prob: float = 0.94) -> Evid
     Of binomial data on the probability scale the estimate is ``y / n`` with variance
     ``sigma^2 / n``, where ``sigma^2 = E[p (1 - p)] = mu (1 - mu) - tau^2`` is the same
     for all groups: averaged over the population that variance is exact, and groups
-    without events need no correction. As tau is estimated with these variances, and
+    without events need no correction. It is at least half of what the groups show
+    themselves, ``sum(y (n - y) / (n - 1)) / sum(n)``, and a thousandth of ``mu (1 -
+    mu)``. As tau is estimated with these variances, and
     they depend on tau, the two are iterated to their fixed point. On the log-odds
     scale the estimate is ``log((y + 0.5) / (n - y + 0.5))`` with variance ``1 / (y +
     0.5) + 1 / (n - y + 0.5)``. Estimates with standard errors are taken as they are;
@@ -203,15 +214,28 @@ def _fixed_point(
     mean = (y.sum() + CORRECTION) / (n.sum() + 2.0 * CORRECTION)
     whole = mean * (1.0 - mean)
     within = whole
+    least = _OWN_SHARE * _within_groups(y, n)
     for _ in range(_MOST_STEPS):
         found = classical_meta_analysis(y / n, np.sqrt(within / n), ci_prob)
         mu, tau2 = (float(np.asarray(found.table[k])[1]) for k in ("mu", "tau2"))
         mean = mu if 0.0 < mu < 1.0 else mean
         whole = mean * (1.0 - mean)
-        before, within = within, max(whole - tau2, _LEAST_WITHIN * whole)
+        before, within = within, max(whole - tau2, least, _LEAST_WITHIN * whole)
         if abs(within - before) <= _TOLERANCE * before:
             break
     return found, within
+
+
+def _within_groups(y: NDArray[Any], n: NDArray[Any]) -> float:
+    """Return the variance of a trial that the groups show themselves: E[p (1 - p)].
+
+    ``y (n - y) / (n - 1)`` over n has that mean, whatever the population.
+    """
+    many = n > 1
+    if not many.any():
+        return 0.0
+    y, n = y[many], n[many]
+    return float((y * (n - y) / (n - 1.0)).sum() / n.sum())
 
 
 def _real(data: Any, ci_prob: float) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import DataError
@@ -11,6 +12,7 @@ from hbstan.pooling.meta_classical import ClassicalMeta, classical_meta
 from hbstan.predictive.arguments import check_probability
 from hbstan.predictive.summaries import error_of_mean, summarise, tail_of
 from hbstan.predictive.tables import records
+from hbstan.priors import priors_from_records
 from hbstan.results import json_number
 
 if TYPE_CHECKING:
@@ -192,7 +194,8 @@ def meta_analysis(
     without = None
     if studies.covariates:
         plain = _without_covariates(studies)
-        kept = {k: p for k, p in _priors(fitted).items() if k != "beta_std"}
+        exact = priors_from_records(fitted.priors)
+        kept = {k: p for k, p in exact.items() if k != "beta_std"}
         without = run(MODEL, plain, priors=kept, seed=seed, **settings)
     classical = classical_meta(studies, new, ci_prob)
     table = _table(fitted, without, studies, new, ci_prob, seed)
@@ -237,7 +240,7 @@ def _new_study(studies: Studies, at: Mapping[str, float] | None) -> dict[str, fl
     """Return the covariates of the new study."""
     import math
 
-    given = dict(at or {})
+    given: dict[str, Any] = dict(at or {})
     unknown = [name for name in given if name not in studies.covariates]
     if unknown:
         raise DataError(
@@ -245,7 +248,7 @@ def _new_study(studies: Studies, at: Mapping[str, float] | None) -> dict[str, fl
             f"{', '.join(map(repr, studies.covariates)) or '(none)'}."
         )
     for name, value in given.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = isinstance(value, Real) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
             raise DataError(
                 f"at gives {name!r} the value {value!r}; legal: a finite number."
@@ -259,16 +262,6 @@ def _without_covariates(studies: Studies) -> Studies:
 
     nothing: Any = []
     return replace(studies, X=nothing, axes={})
-
-
-def _priors(fitted: Fit) -> dict[str, Prior]:
-    """Return the priors of a fit, exactly, as priors of another."""
-    from hbstan import priors as pr
-
-    return {
-        name: pr.FAMILIES[record["family"]](*record["args"])
-        for name, record in fitted.priors.items()
-    }
 
 
 def _table(

@@ -97,10 +97,12 @@ def classical_meta(
     ci_prob : float
         Probability of the intervals: of coefficients those of Knapp and Hartung (2003,
         doi:10.1002/sim.1482), of tau^2, and what follows from it, the Q-profile one
-        (Viechtbauer 2007, doi:10.1002/sim.2514). The prediction interval of a new
-        study is ``estimate +- t sqrt(tau^2 + se^2)``, t of J - K - 2 degrees of
-        freedom (Higgins et al. 2009, doi:10.1111/j.1467-985X.2008.00552.x), with that
-        se; NaN if they are not at least 1.
+        (Viechtbauer 2007, doi:10.1002/sim.2514), which is 0 to 0 where it is empty:
+        estimates that lie closer together than their errors let expect. The prediction
+        interval of a new study is ``estimate +- t sqrt(tau^2 + se^2)``, t of J - K - 2
+        degrees of freedom (Higgins et al. 2009,
+        doi:10.1111/j.1467-985X.2008.00552.x), with that se; NaN if they are not at
+        least 1, or all estimates are equal.
 
     Returns
     -------
@@ -201,8 +203,7 @@ def _fit(
 
 def _moved(effect: Mapping[str, float], shift: float, unit: float) -> dict[str, float]:
     """Return an estimate and its bounds in the data's unit."""
-    ends = ("", "_lower", "_upper")
-    return {end: float(shift) + effect[end] * unit for end in ends}
+    return {end: float(shift) + value * unit for end, value in effect.items()}
 
 
 def _predicted(found: Mapping[str, Any], df: int, ci_prob: float) -> dict[str, float]:
@@ -211,6 +212,8 @@ def _predicted(found: Mapping[str, Any], df: int, ci_prob: float) -> dict[str, f
     from scipy.stats import t
 
     mean = found["effects"][0]
+    if np.isnan(mean["_lower"]):  # equal estimates, of whose spread nothing is known
+        return {"": mean[""]}
     wide = float(np.hypot(np.sqrt(found["tau2"][""]), mean["se"]))
     half = float(t.ppf(0.5 + ci_prob / 2.0, df)) * wide if df > 0 else float("nan")
     return {"": mean[""], "_lower": mean[""] - half, "_upper": mean[""] + half}

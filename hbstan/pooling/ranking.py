@@ -21,6 +21,8 @@ __all__ = ["BEST", "Ranks", "group_ranks"]
 
 #: Which end of the scale can be called the best.
 BEST = ("lowest", "highest")
+#: Size of the top and of the bottom, if there are groups enough.
+_TOP = 3
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Ranks:
 
 
 def group_ranks(
-    fit: Fit, *, best: str | None = None, k: int = 3, ci_prob: float = 0.94
+    fit: Fit, *, best: str | None = None, k: int | None = None, ci_prob: float = 0.94
 ) -> Ranks:
     """Rank the groups in every draw and count.
 
@@ -89,8 +91,9 @@ def group_ranks(
     best : {"lowest", "highest"}, optional
         Which end has rank 1; by default the lowest for binomial data, whose events
         are mostly unwanted, and the highest for estimates.
-    k : int
-        Size of the top and of the bottom; at most J.
+    k : int, optional
+        Size of the top and of the bottom, at most J; by default 3, or J if there are
+        fewer groups.
     ci_prob : float
         Probability of the equal-tailed interval of a rank. As ranks are whole
         numbers, it holds at least that much.
@@ -112,6 +115,7 @@ def group_ranks(
     check_probability(ci_prob)
     data = grouped(fit)
     best = best or ("lowest" if data.kind == "binomial" else "highest")
+    k = min(_TOP, len(data.labels)) if k is None else k
     _check(best, k, len(data.labels))
     scale = "log-odds" if data.kind == "binomial" else None
     values = draws_on(fit, data, scale).values

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hbstan.errors import FitError
+from hbstan.errors import DataError, FitError
 from hbstan.fit import fit as fit_model
 from hbstan.predictive.arguments import check_probability
 from hbstan.predictive.summaries import summarise
 from hbstan.predictive.tables import records
+from hbstan.priors import priors_from_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +106,8 @@ def explained(
 
     Raises
     ------
+    DataError
+        If ``data`` is no dataset.
     FitError
         If the fit is of another model or of other data.
     SettingsError
@@ -115,7 +118,8 @@ def explained(
 
     check_probability(ci_prob)
     _check(fit, data)
-    priors = {name: fit.priors[name]["prior"] for name in ("mu", "tau")}
+    exact = priors_from_records(fit.priors)
+    priors = {name: exact[name] for name in ("mu", "tau")}
     without = fit_model(
         "logit_noncentered",
         data.without_covariates(),
@@ -145,7 +149,14 @@ def explained(
     return Explained(fit.model, data.name, table, coefficients, without, ci_prob)
 
 
-def _check(fit: Fit, data: BinomialCovariates) -> None:
+def _check(fit: Fit, data: Any) -> None:
+    if not hasattr(data, "hash"):
+        raise DataError(
+            f"data is {type(data).__name__}; legal: a dataset of groups with "
+            "covariates.",
+            remedy="Give the dataset that the model was fitted to: hb.data."
+            "binomial_covariates(...), or hb.datasets.load(...) of bundled data.",
+        )
     needed = ("explained", "tau", "r2", "beta")
     if any(name not in fit.posterior for name in needed):
         raise FitError(

@@ -37,7 +37,7 @@ class LeagueTable:
         Indexed by team, the most expected points first. ``points``, their mean, its
         ``sd``, and the equal-tailed interval's ``lower`` and ``upper``; ``scored``,
         ``conceded`` and ``place``, means; ``p_champion`` and ``p_last``,
-        probabilities; ``observed``, the points in the data.
+        probabilities; ``observed``, the points of the matches that were fitted.
     places : pandas.DataFrame
         ``P(place = r)``: teams, in the same order, by places 1 to T. Rows and columns
         sum to 1.
@@ -148,18 +148,27 @@ def _goals(fit: Fit, data: Matches, keep: bool) -> NDArray[Any]:
     goals = replicated.transpose("chain", "draw", ...).values.reshape(-1, data.J, 2)
     if not keep:
         return np.asarray(goals)
+    return np.asarray(np.where(_played(fit, data)[:, None], data.y, goals))
+
+
+def _played(fit: Fit, data: Matches) -> NDArray[Any]:
+    """Return which matches the likelihood saw; others may have no result yet."""
+    import numpy as np
+
     held = set(fit.provenance.get("holdout", ()))
-    seen = np.array([label not in held for label in data.labels])
-    return np.asarray(np.where(seen[:, None], data.y, goals))
+    return np.array([label not in held for label in data.labels])
 
 
-def _season(goals: NDArray[Any], data: Matches) -> dict[str, NDArray[Any]]:
+def _season(
+    goals: NDArray[Any], data: Matches, played: NDArray[Any] | None = None
+) -> dict[str, NDArray[Any]]:
     """Return points, goals scored and goals conceded by season and team."""
     import numpy as np
 
-    sides = (
-        np.eye(len(data.teams))[data.home - 1],
-        np.eye(len(data.teams))[data.away - 1],
+    counts = np.ones(data.J) if played is None else played.astype(float)
+    sides = tuple(
+        np.eye(len(data.teams))[side - 1] * counts[:, None]
+        for side in (data.home, data.away)
     )
     margin = np.sign(goals[..., 0] - goals[..., 1])
     drawn = _DRAW * (margin == 0)
@@ -197,6 +206,7 @@ def _counted(
     import pandas as pd
 
     kept, ci_prob = how
+    season_so_far = _season(data.y[None], data, _played(fit, data))
     points, last = season["points"], places.shape[-1]
     tail = tail_of(ci_prob)
     index = pd.Index(data.teams, name="team")
@@ -211,7 +221,7 @@ def _counted(
             "place": places.mean(axis=0),
             "p_champion": (places == 1).mean(axis=0),
             "p_last": (places == last).mean(axis=0),
-            "observed": _season(data.y[None], data)["points"][0].astype(int),
+            "observed": season_so_far["points"][0].astype(int),
         },
         index=index,
     )

@@ -183,12 +183,15 @@ def predict(
     kind = "binomial" if "n" in base.stan else "normal"
     new = designs.read(data, kind, fit.model)
     labels = _check_labels(fit, tuple(base.labels.coords["group"]), new.labels, groups)
+    weights = np.asarray(base.stan.get("w_centered", np.ones(len(labels))))
     if groups == "same":
-        variables = _same(fit, [labels.index(label) for label in new.labels])
+        positions = [labels.index(label) for label in new.labels]
+        variables, weights = _same(fit, positions), weights[positions]
     else:
-        variables = _new(fit, len(new.labels), seed)
+        variables, weights = _new(fit, len(new.labels), seed), np.ones(len(new.labels))
     stan = {
         **base.stan,
+        "w_centered": weights.tolist(),
         **new.to_stan(),
         "holdout": [0] * len(new.labels),
         "predictive": 1,
@@ -258,6 +261,8 @@ def _new(fit: Fit, count: int, seed: int) -> dict[str, NDArray[Any]]:
     model = catalogue_model(fit)
     sizes = (int(fit.posterior.sizes["chain"]), int(fit.posterior.sizes["draw"]))
     drawn = draw_parameters(fit, model, count, np.random.default_rng(seed))
+    if model.weighted:  # fully centered, as new groups are, it is the effect itself
+        drawn["xi"] = drawn["theta"]
     out = {}
     for name, (values, by_group) in _sampled(fit).items():
         if by_group and name not in drawn:

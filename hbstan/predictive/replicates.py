@@ -10,7 +10,7 @@ from hbstan import models, simulate
 from hbstan.data.systems import kinds
 from hbstan.errors import FitError, SettingsError
 from hbstan.predictive.designs import SIZES
-from hbstan.priors import FAMILIES
+from hbstan.priors import priors_from_records
 from hbstan.refit import dataset_of
 from hbstan.simulate.systems import system_of
 
@@ -296,11 +296,7 @@ def draw_parameters(
         for p in model.top_level
         if not p.dims
     }
-    # From family and arguments: the text is rounded for people.
-    priors = {
-        name: FAMILIES[record["family"]](*record["args"])
-        for name, record in fit.provenance.get("priors", {}).items()
-    }
+    priors = priors_from_records(fit.provenance.get("priors", {}))
     sizes = fit.posterior.sizes
     size = int(sizes["chain"] * sizes["draw"])
     groups = simulate.draw_groups(model, top, count, rng, priors=priors, size=size)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hbstan.data.checks import read_cells
-from hbstan.data.regression_columns import encode
+from hbstan.data.checks import check_lengths, read_cells
+from hbstan.data.regression_columns import contrast_of, encode
 from hbstan.data.tables import Table, read_table
 from hbstan.data.values import LABELS, as_label
 from hbstan.errors import DataError, FitError, SettingsError
@@ -150,6 +150,7 @@ def predict_rows(
     table = read_table(new_table)
     parameters, stan = _of_fit(fit)
     covariates = _labels_of(fit, "slope", "covariate")
+    _same_lengths(table, covariates, group)
     stan["X"] = encode(table, covariates)
     rows = len(stan["X"])
     if covariates and rows == 0:
@@ -198,6 +199,15 @@ def _labels_of(fit: Fit, name: str, dim: str) -> tuple[str, ...]:
     if name not in fit.posterior:
         return ()
     return tuple(str(x) for x in fit.posterior[name].coords[dim].values)
+
+
+def _same_lengths(table: Table, covariates: tuple[str, ...], group: str | None) -> None:
+    contrasts = {label: contrast_of(label) for label in covariates}
+    used = [c.column if c else label for label, c in contrasts.items()]
+    named = [table.column("covariate", name) for name in dict.fromkeys(used)]
+    if group is not None and group in table.names:
+        named.append(table.column("group", group))
+    check_lengths(table.origin, named)
 
 
 def _row_labels(fit: Fit, table: Table, group: str | None) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from hbstan.priors.text import (
     parse_assignment,
     parse_prior,
     prior_from_record,
+    priors_from_records,
     stan_data,
 )
 
@@ -49,5 +50,6 @@ __all__ = [
     "parse_assignment",
     "parse_prior",
     "prior_from_record",
+    "priors_from_records",
     "stan_data",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "parse_assignment",
     "parse_prior",
     "prior_from_record",
+    "priors_from_records",
     "stan_data",
 ]
 
@@ -123,6 +124,11 @@ def prior_from_record(record: Mapping[str, Any]) -> Prior:
         return FAMILIES[record["family"]](*record["args"])
     except (KeyError, TypeError) as err:
         raise PriorError(f"{dict(record)!r} is not the record of a prior.") from err
+
+
+def priors_from_records(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Prior]:
+    """Rebuild the priors of a fit exactly: their texts are rounded for people."""
+    return {name: prior_from_record(record) for name, record in records.items()}
 
 
 def stan_data(priors: Mapping[str, Prior]) -> dict[str, Any]:

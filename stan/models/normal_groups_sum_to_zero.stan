@@ -43,8 +43,9 @@
  * new groups: with five groups and tau = 10 its interval is 60 times too narrow
  * for that, and an interval for the population's mean that does not contain the
  * truth is then no fault of the sampler. tau, sigma and theta hardly differ.
- * Groups are not independent given mu, tau and sigma; log_lik_group is each
- * group's own marginal density, and its sum is not a joint one.
+ * Groups are not independent given mu, tau and sigma: log_lik_group is each
+ * group's density given the others in the likelihood, p(y_j | y_-j, mu, tau,
+ * sigma), as leaving it out needs it, and its sum is not a joint one.
  *
  * Sibling: normal_groups_noncentered has a population's mean and the same
  * weakness, chains that hardly move where tau is well above sigma / sqrt(n);
@@ -57,6 +58,27 @@
 functions {
   #include normal_groups.stanfunctions
   #include zero_sum.stanfunctions
+
+  /* Mean and standard deviation of group j's effect given the means y of the
+   * other groups in the likelihood, each of m observations.
+   *
+   * Given all but its own, with w_k = tau^2 / (tau^2 + sigma^2 / m_k) and
+   * D = J - sum of w_k, the effect is normal(mu - sum of w_k (y_k - mu) / D,
+   * tau sqrt(1 - 1 / D)): the inverse of a diagonal matrix less a constant. */
+  vector zero_sum_given(int j, vector y, vector m, array[] int holdout,
+                        real mu, real tau, real sigma) {
+    real D = size(y);
+    real pull = 0;
+    for (k in 1 : size(y)) {
+      if (k != j && holdout[k] == 0) {
+        real w = inv(1 + square(sigma / tau) / m[k]);
+        D -= w;
+        pull += w * (y[k] - mu);
+      }
+    }
+    // D is at least 1, but for rounding.
+    return [mu - pull / D, tau * sqrt(fmax(0, 1 - inv(D)))]';
+  }
 }
 data {
   int<lower=2> J;
@@ -105,8 +127,10 @@ generated quantities {
   array[K] real y_rep = normal_rng(theta[1 : K], sigma ./ sqrt(m[1 : K]));
   array[K] real ss_rep = normal_groups_ss_rng(n[1 : K], sigma);
   vector[K] log_lik = normal_groups_log_lik(y[1 : K], ss, m, theta, 0, sigma);
-  vector[K] log_lik_group = normal_groups_log_lik(y[1 : K], ss, m,
-                                                  rep_vector(mu, J),
-                                                  tau * sqrt(1 - inv(J)),
-                                                  sigma);
+  vector[K] log_lik_group;
+  for (j in 1 : K) {
+    vector[2] given = zero_sum_given(j, y, m, holdout, mu, tau, sigma);
+    log_lik_group[j] = normal_groups_log_density(y[j : j], ss[j : j], m[j : j],
+                                                 given[1 : 1], given[2], sigma);
+  }
 }

@@ -101,6 +101,30 @@ def together(values: Vector, mu: float, tau: float, sigma: float) -> float:
     return float(stats.multivariate_normal.logpdf(values, np.full(n, mu), cov))
 
 
+def given_others(
+    j: int, data: Mapping[str, Any], mu: float, tau: float, sigma: float
+) -> float:
+    """Return the log density of group j's observations given the other groups'.
+
+    Of effects that sum to zero, and of the groups that are not held out: the joint
+    density of all observations over that of the others.
+    """
+    J = len(OBSERVATIONS)
+    others = [k for k in range(J) if k != j and not data["holdout"][k]]
+
+    def joint(groups: list[int]) -> float:
+        rows = [k for k in groups for _ in OBSERVATIONS[k]]
+        if not rows:
+            return 0.0
+        effects = tau**2 * (np.eye(J) - 1 / J)
+        cov = effects[np.ix_(rows, rows)] + sigma**2 * np.eye(len(rows))
+        values = np.concatenate([OBSERVATIONS[k] for k in groups])
+        mean = np.full(len(rows), mu)
+        return float(stats.multivariate_normal.logpdf(values, mean, cov))
+
+    return joint([*others, j]) - joint(others)
+
+
 def posterior(
     n: Any, y: Any, ss: Any, priors: Mapping[str, Prior]
 ) -> dict[str, tuple[Vector, Vector]]:

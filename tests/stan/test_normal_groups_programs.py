@@ -10,6 +10,7 @@ import pytest
 from normal_groups_exact import (
     OBSERVATIONS,
     TOP,
+    given_others,
     householder,
     posterior,
     stan_data,
@@ -150,13 +151,24 @@ def test_outputs_at_a_point(form: str) -> None:
             for v, t in zip(OBSERVATIONS, out["theta"][i], strict=True)
         ]
         np.testing.assert_allclose(out["log_lik"][i], given, rtol=1e-9)
-        spread = tau * np.sqrt(5 / 6) if form == "sum_to_zero" else tau
-        integrated = [together(v, mu, spread, sigma) for v in OBSERVATIONS]
+        integrated = [together(v, mu, tau, sigma) for v in OBSERVATIONS]
+        if form == "sum_to_zero":
+            integrated = [given_others(j, data, mu, tau, sigma) for j in range(6)]
         np.testing.assert_allclose(out["log_lik_group"][i], integrated, rtol=1e-9)
         assert out["icc"][i] == pytest.approx(tau**2 / (tau**2 + sigma**2))
         if "w" in out:
             n = np.array(data["n"])
             np.testing.assert_allclose(out["w"][i], n / (n + sigma**2 / tau**2))
+
+
+def test_groups_that_sum_to_zero_are_left_out_given_those_that_were_seen() -> None:
+    holdout = [0, 1, 0, 0, 1, 0]
+    model, data = program("sum_to_zero", predictive=1, holdout=holdout)
+    q = points("sum_to_zero", 3, 4)
+    found = values_at(model, q)["log_lik_group"][:, 0]
+    for i, point in enumerate(q):
+        wanted = [given_others(j, data, *top(point)) for j in range(6)]
+        np.testing.assert_allclose(found[i], wanted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("form", FORMS)
