@@ -124,7 +124,7 @@ class Assessment:
         return (
             f"<Assessment of {self.data_name}: {self.verdict}; mean squared error "
             f"{_change(ends, 'estimate')} than without pooling "
-            f"({_percent(-ends['lower'])} to {_percent(-ends['upper'])})>"
+            f"({_change(ends, 'upper')} to {_change(ends, 'lower')})>"
         )
 
 

@@ -31,8 +31,9 @@ __all__ = [
 
 #: Points of the first, coarse search for the likelihood's maximum.
 _GRID = 200
-#: The grid's first step above 0: one estimate may be far less precise than others.
-_LEAST = 1e-10
+#: The grid's first step above 0, in units of the smallest standard error: below it
+#: the likelihood hardly changes.
+_LEAST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -242,7 +243,7 @@ def _known_errors(
         squares = ((y - _centre(y, variance)) ** 2 / variance).sum()
         return float(-0.5 * (squares + np.log(2 * np.pi * variance).sum()))
 
-    tau = _highest(height, float(np.ptp(y)))
+    tau = _highest(height, float(np.ptp(y)), float(np.min(se)))
     return _centre(y, tau**2 + se**2), tau, None, height(tau)
 
 
@@ -264,7 +265,7 @@ def _unknown_sigma(
         return float(-0.5 * (scale + np.log1p(n * ratio**2).sum()))
 
     most = float(np.ptp(y) / np.sqrt(ss.sum() / count))
-    ratio = _highest(height, most)
+    ratio = _highest(height, most, float(1.0 / np.sqrt(np.max(n))))
     width = sigma(ratio)
     centre = _centre(y, ratio**2 + 1.0 / n)
     return centre, ratio * width, width, height(ratio)
@@ -276,21 +277,23 @@ def _centre(y: NDArray[Any], variance: NDArray[Any]) -> float:
     return float((precision * y).sum() / precision.sum())
 
 
-def _highest(height: Callable[[float], float], most: float) -> float:
+def _highest(height: Callable[[float], float], most: float, error: float) -> float:
     """Return where a function of a number from 0 to ``most`` is highest.
 
-    No estimate of the spread exceeds the range of the means. The likelihood may have
-    more than one maximum: a grid finds the region, Brent's method the place.
+    ``error`` is the smallest standard error, in the number's unit. No estimate of the
+    spread exceeds the range of the means. The likelihood may have more than one
+    maximum: a grid finds the region, Brent's method the place.
     """
     import numpy as np
     from scipy.optimize import minimize_scalar
 
-    grid = np.concatenate([[0.0], np.geomspace(_LEAST, 1.0, _GRID) * most])
+    first = min(_LEAST * error, 1e-4 * most)
+    grid = [0.0, *np.geomspace(first, most, _GRID)] if most > 0 else [0.0]
     heights = np.array([height(x) for x in grid])
     best = int(heights.argmax())
     if best == 0:  # groups that differ by no more than their errors, or not at all
         return 0.0
-    ends = grid[best - 1], grid[min(best + 1, grid.size - 1)]
+    ends = grid[best - 1], grid[min(best + 1, len(grid) - 1)]
     found = minimize_scalar(
         lambda x: -height(x),
         bounds=ends,

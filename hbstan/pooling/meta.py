@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hbstan.data import Dataset, Studies
     from hbstan.fit import Fit
     from hbstan.priors import Prior
+    from hbstan.results import Checks
 
 __all__ = ["MetaRegression", "meta_analysis"]
 
@@ -82,6 +83,12 @@ class MetaRegression:
         return str(self.fit.tree.attrs["data_name"])
 
     @property
+    def diagnostics(self) -> dict[str, Checks]:
+        """Whether the draws of :attr:`fit` and :attr:`without` can be trusted."""
+        fits = {"fit": self.fit, "without": self.without}
+        return {k: fit.diagnose() for k, fit in fits.items() if fit is not None}
+
+    @property
     def prediction(self) -> tuple[float, float]:
         """The interval in which the effect of a new study lies, in the unit of y."""
         row = self.table.to_dict(orient="index")["theta_new"]
@@ -121,13 +128,16 @@ class MetaRegression:
             "table": records(self.table),
             "studies": records(self.studies),
             "classical": self.classical.record(),
+            "diagnostics": {k: c.record() for k, c in self.diagnostics.items()},
         }
 
     def __repr__(self) -> str:
         mu, tau = self.table.loc["mu"], self.table.loc["tau"]
+        refused = [k for k, checks in self.diagnostics.items() if not checks.passed]
+        told = f"; do not use the draws of {', '.join(refused)}" if refused else ""
         return (
             f"<MetaRegression of {self.name}: mu {mu['mean']:.3g} (REML "
-            f"{mu['reml']:.3g}), tau {tau['mean']:.3g} (REML {tau['reml']:.3g})>"
+            f"{mu['reml']:.3g}), tau {tau['mean']:.3g} (REML {tau['reml']:.3g}){told}>"
         )
 
 

@@ -72,9 +72,12 @@ transformed data {
   vector<lower=0>[K] spread = column_sds(X);
   matrix[J, K] Xs = standardised_columns(X);
   real<lower=0> s2 = typical_variance(sigma, append_col(rep_vector(1, J), Xs));
+  // Where chains start, and in which unit: estimates may be far from 0.
+  real centre = mean(y);
+  real<lower=0> unit = sqrt(variance(y) + mean(square(sigma)));
 }
 parameters {
-  real mu;
+  real<offset=centre, multiplier=unit> mu;
   vector[K] beta_std;
   real<lower=0> tau;
   vector[J] z;

@@ -115,6 +115,7 @@ BAD = {
     "census": (SURVEY, MRP, ("'W' is no level of the census", "'N', 'S'")),
     "other kind": ("", ("irt_1pl", "surgical"), ("binomial data", "irt_1pl")),
     "bundled": ("", ("irt_1pl", "pisa_like", "person=a"), ("takes no options",)),
+    "nothing": (ANSWERS, (*IRT[:3], "item=", "correct=right"), ("item is []",)),
     "no file": ("", ("irt_1pl", "none.csv"), ("none.csv does not exist",)),
     "misspelt": ("", ("irt_1pl", "pisa_lik"), ("Did you mean 'pisa_like'",)),
 }
@@ -150,3 +151,16 @@ def test_comparisons_are_refused_before_anything_is_computed(hbstan: Command) ->
     ran = hbstan("compare", "coagulation/fit.nc", "small_groups/fit.nc", code=2)
     assert ran.err.startswith("hbstan: ")
     assert "densities of different data" in " ".join(ran.err.split())
+
+
+def test_columns_with_commas_and_no_columns(hbstan: Command) -> None:
+    rows = "".join(f"{x},{2 * x + x % 3}\n" for x in range(20))
+    hbstan.write("t.csv", f'x,"y, in m"\n{rows}')
+    roles = ('outcome="y, in m"', "covariates=x", "group=")
+    options = [part for role in roles for part in ("--column", role)]
+    fit = ("fit", "linear_regression", "t.csv", *QUICK, "--seed", "1")
+    ran = hbstan(*fit, *options, code=1)  # with few draws
+    assert "beta[x]" in ran.out
+    roles = ('outcome="y, in m"', "covariates=", "group=")
+    options = [part for role in roles for part in ("--column", role)]
+    assert "beta" not in hbstan(*fit, *options, code=1).out

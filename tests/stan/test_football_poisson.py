@@ -15,6 +15,7 @@ from systems_helpers import assert_means_and_sds, at, prepared
 import hbstan as hb
 from hbstan.data import Matches
 from hbstan.fit import Fit
+from hbstan.loo import stratified_folds
 from hbstan.plan import plan
 from hbstan.predictive import LeagueTable
 from hbstan.refit import dataset_of
@@ -330,6 +331,14 @@ def test_results_that_are_known_stand_and_the_rest_is_simulated(
     assert np.all(teams["upper"] <= points + 3 * left)
     again = hb.league_table(fit, seed=1).table.reindex(list(league.teams))
     assert np.all(teams["sd"] < again["sd"])
+    # Results that the likelihood did not see may be placeholders.
+    assert teams["observed"].to_numpy() == pytest.approx(points)
+    assert again["observed"].to_numpy() == pytest.approx(points)
+
+
+def test_folds_of_matches(league: Matches, fit: Fit) -> None:
+    folds = stratified_folds(fit, 2, np.random.default_rng(1))
+    assert sorted(label for fold in folds for label in fold) == sorted(league.labels)
 
 
 def test_what_has_no_league_table_is_refused(fit: Fit, league: Matches) -> None:

@@ -233,6 +233,8 @@ def test_explained_against_residual(
         events="deaths",
         covariates=["volume"],
     )
+    with pytest.raises(hb.errors.DataError, match="data is Fit; legal: a dataset"):
+        hb.explained(fitted, again)
     with pytest.raises(hb.errors.FitError, match="is not of the data"):
         hb.explained(fitted, other)
 
@@ -255,3 +257,13 @@ def test_a_program_that_drops_a_covariate_is_rejected(tmp_path: Path) -> None:
     assert result.ok.mean() > 0.9
     table = result.summary()
     assert table["p_adjusted"].min() < 1e-4
+
+
+def test_the_priors_of_the_other_fit_are_the_same_to_the_last_digit(
+    hospitals: BinomialCovariates,
+) -> None:
+    tau = {"tau": "HalfNormal(0.12345678)"}
+    short = {"seed": 1, "backend": "stanli", "iter_sampling": 100}
+    fit = hb.fit("logit_covariates", hospitals, priors=tau, **short)
+    other = hb.explained(fit, hospitals, **short).without
+    assert other.priors["tau"]["args"] == [0.12345678]

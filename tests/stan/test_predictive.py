@@ -223,7 +223,11 @@ def close(values: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [LOGIT, "logit_centered", "beta_binomial", "binomial_unpooled"]
+    "model",
+    [
+        *(LOGIT, "logit_adaptive", "beta_binomial", "binomial_unpooled"),
+        pytest.param("logit_centered", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_predictions_are_those_of_the_simulator(cmdstan: Path, model: str) -> None:
     fit = hb.fit(model, "surgical", seed=1, backend="stanli")

@@ -594,6 +594,13 @@ def test_predictions_of_rows_of_the_fit_are_its_own_line(short: Any) -> None:
     assert (summary["lower"] < summary["expected_lower"]).all()
 
 
+def test_new_rows_have_a_value_in_every_column(short: Any) -> None:
+    fit = short[LINEAR, 2][1]
+    for new in ({"x": [1.0, 2.0], "w": [1.0]}, {"x": [1.0], "w": [1.0]}):
+        with pytest.raises(DataError, match="the columns differ in length: 'x' has"):
+            predict_rows(fit, {**new, "g": rows()["g"][:2]}, group="g")
+
+
 def test_new_groups_come_from_the_population(short: Any) -> None:
     data, fit = short[LINEAR, 2]
     new = {"x": [10.0] * 300, "w": [-2.0] * 300, "g": [f"N{i}" for i in range(300)]}

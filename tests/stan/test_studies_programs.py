@@ -87,6 +87,8 @@ def test_target_is_scipys(count: int, held: int) -> None:
             + norm.logpdf(point["z"]).sum()
             + norm.logpdf(data.y, theta, data.sigma)[~out].sum()
             + np.log(point["tau"])
+            # mu is sampled in this unit.
+            + 0.5 * np.log(data.y.var(ddof=1) + np.mean(data.sigma**2))
         )
         assert value == pytest.approx(wanted, rel=1e-9)
 
@@ -278,6 +280,47 @@ def test_the_table_sets_both_side_by_side(result: MetaRegression) -> None:
     record = json.loads(json.dumps(result.record()))
     assert record["table"][0]["quantity"] == "mu"
     assert record["at"] == {"latitude": 13.0}
+
+
+@pytest.mark.parametrize(("shift", "unit"), [(3400.0, 1.0), (0.0, 1e-5), (3.0, 1e6)])
+def test_where_and_in_which_unit_estimates_are_does_not_matter(
+    shift: float, unit: float
+) -> None:
+    schools: Any = hb.datasets.load("eight_schools")
+    moved = replace(schools, y=(schools.y + shift) * unit, sigma=schools.sigma * unit)
+    priors = {
+        "mu": Normal(shift * unit, 5 * unit),
+        "tau": HalfNormal(5 * unit),
+    }
+    got = meta_analysis(moved, priors=priors, seed=5, backend="stanli").table
+    own = {"mu": Normal(0, 5), "tau": HalfNormal(5)}
+    known = meta_analysis(schools, priors=own, seed=6, backend="stanli").table
+    for name, start in (("mu", shift), ("tau", 0.0)):
+        row, other = got.loc[name], known.loc[name]
+        error = np.hypot(row["mcse"] / unit, other["mcse"])
+        assert abs(row["mean"] / unit - start - other["mean"]) < 4.5 * error
+
+
+def test_draws_that_cannot_be_used_are_said_to_be_so() -> None:
+    short = {"iter_warmup": 20, "iter_sampling": 50, "chains": 2}
+    found = meta_analysis("bcg", seed=1, backend="stanli", **short)
+    assert set(found.diagnostics) == {"fit", "without"}
+    assert not found.diagnostics["fit"].passed
+    assert "do not use the draws of fit" in repr(found)
+    assert found.record()["diagnostics"]["fit"]["outcome"] == "fail"
+
+
+def test_equal_estimates_have_no_classical_prediction() -> None:
+    table = {"s": list("abcde"), "y": [0.2] * 5, "se": [0.1] * 5}
+    data = hb.data.studies(table, study="s", estimate="y", se="se")
+    found = meta_analysis(data, seed=1, backend="stanli").table
+    for method in ("dersimonian_laird", "reml"):
+        ends = found.loc[["mu", "theta_new"], [f"{method}_lower", f"{method}_upper"]]
+        assert ends.isna().all().all()
+    assert found.loc["theta_new", "lower"] < 0.1
+    # A covariate that is not there has no prior that could be too diffuse.
+    fit = meta_analysis(data, seed=1, backend="stanli").fit
+    assert hb.pitfalls(fit)["diffuse_priors"].outcome is Outcome.PASS
 
 
 def test_covariates_that_are_not_there_are_refused() -> None:

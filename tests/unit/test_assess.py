@@ -165,7 +165,7 @@ def test_repr_and_frame() -> None:
     found = assess("surgical")
     assert repr(found) == (
         "<Assessment of surgical: worth it; mean squared error 35% lower than without "
-        "pooling (13% to 57%)>"
+        "pooling (13% lower to 57% lower)>"
     )
     frame = found.to_frame()
     frame["gain"] = 0.0
@@ -219,3 +219,20 @@ def test_unreadable_data() -> None:
         assess("no_such_dataset")
     with pytest.raises(DataError, match="1 of 2 groups"):
         assess(events([1, 0], [3, 0]))
+
+
+def test_equal_estimates_prove_nothing() -> None:
+    found = assess({"group": list("abcde"), "y": [0.2] * 5, "se": [0.1] * 5})
+    assert found.tau_interval == (0.0, 0.0)
+    assert any("no proof that the groups are alike" in text for text in found.sentences)
+    # Groups that differ have an interval, and no such sentence.
+    other = assess("pharma")
+    assert not any("no proof" in text for text in other.sentences)
+
+
+def test_a_loss_is_not_called_a_gain() -> None:
+    found = assess({"group": list("abc"), "n": [20, 30, 9], "y": [0, 1, 0]})
+    assert "11% higher than without pooling" in repr(found)
+    (named,) = (text for text in found.sentences if "Most is gained" in text)
+    gains = found.groups["gain"].to_dict()
+    assert {g for g in gains if f"{g} " in named} == {g for g in gains if gains[g] > 0}

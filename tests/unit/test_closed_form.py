@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,3 +188,18 @@ def test_other_data_are_refused() -> None:
     )
     with pytest.raises(DataError, match="holds binomial data; legal: normal_groups"):
         empirical_bayes(data)
+
+
+def test_one_estimate_that_tells_nothing_changes_nothing() -> None:
+    rng = np.random.default_rng(3)
+    y, se = 2 * rng.normal(size=20) + rng.normal(size=20), np.ones(20)
+    roles: Any = {"group": None, "estimate": "y", "se": "s"}
+    alone = empirical_bayes(group_estimates({"y": y, "s": se}, **roles)).tau
+    for error in (1e4, 1e6):
+        more = {"y": np.append(y, 1.5 * error), "s": np.append(se, error)}
+        found = empirical_bayes(group_estimates(more, **roles)).tau
+        assert found == pytest.approx(alone, rel=1e-4)
+
+
+def test_bundled_data_are_found_by_name() -> None:
+    assert empirical_bayes("coagulation").sigma == pytest.approx(2.366, abs=1e-3)

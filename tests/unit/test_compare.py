@@ -541,3 +541,9 @@ def test_fits_without_predictions_or_estimates_are_refused() -> None:
         average({"a": one, "b": own}, half, estimates={"b": "mu"})
     # A model without weight is not asked for anything.
     assert average({"a": one, "b": bare}, {"a": 1.0, "b": 0.0}).sizes["sample"] == 20
+
+
+def test_results_need_names() -> None:
+    given: Any = list(results().values())
+    with pytest.raises(SettingsError, match="results is list, but must be a mapping"):
+        compare(given)

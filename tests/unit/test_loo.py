@@ -19,7 +19,17 @@ from scipy import stats
 from hbstan.convert import Labels, to_tree
 from hbstan.errors import FitError, SettingsError
 from hbstan.fit import Fit
-from hbstan.loo import LooResult, Step, Values, good_k, loo, moment_match, psis, waic
+from hbstan.loo import (
+    LooResult,
+    Step,
+    Values,
+    good_k,
+    kfold,
+    loo,
+    moment_match,
+    psis,
+    waic,
+)
 from hbstan.loo.result import METHODS
 from hbstan.results import Outcome
 from hbstan.types import RawDraws
@@ -307,3 +317,27 @@ def test_a_step_not_taken_is_recorded_without_figures() -> None:
     record = Step("exact", ("a",), 2.0, 0.0, False, "not asked for").record()
     assert record["elpd"] == "nan"
     assert record["taken"] is False
+
+
+def test_a_group_that_is_alone_cannot_be_left_out() -> None:
+    tree = groups_fit().tree.copy()
+    tree.attrs["holdout"] = '["a", "b", "c", "d", "e"]'
+    for method in (loo, kfold):
+        with pytest.raises(FitError, match="has one group, 'f'"):
+            method(Fit(tree))
+
+
+def test_refits_whose_densities_have_no_mean_are_not_believed() -> None:
+    table = psis(groups_fit()).table.assign(method="exact", k=0.9)
+    covariance = psis(groups_fit()).covariance
+    assert Values(table, covariance).bad(0.7) == ()
+    table.loc["b", "k"] = 1.2
+    assert Values(table, covariance).bad(0.7) == ("b",)
+
+
+def test_moment_matching_is_a_rung_only_if_asked_for() -> None:
+    y = np.array([0.1, -0.4, 0.3, 9.0])
+    reasons = {s.name: s.reason for s in loo(sample_fit(y)).steps}
+    assert reasons["moment_matching"] == "not asked for"
+    asked = loo(sample_fit(y), highest="moment_matching")
+    assert {s.name: s.reason for s in asked.steps}["moment_matching"] != "not asked for"

@@ -145,3 +145,8 @@ def test_no_spread_gives_no_weight() -> None:
 def test_a_form_that_is_not_there_is_refused(model: str, form: str, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         choose_form(model, form, SURGICAL, no_pilot)
+
+
+def test_without_a_form_between_the_two_the_safer_one_is_taken() -> None:
+    found = choose_form("sv", None, datasets.load("volatility_short"), no_pilot)
+    assert (found.model, found.form) == ("sv_noncentered", "noncentered")

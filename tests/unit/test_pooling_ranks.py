@@ -229,3 +229,9 @@ def test_illegal_questions(
 ) -> None:
     with pytest.raises(error, match=words):
         exceedance(make(theta_of()), *args)
+
+
+def test_the_top_of_two_groups() -> None:
+    fit = normal(theta_of()[..., :2])
+    assert group_ranks(fit).k == 2
+    assert group_ranks(normal(theta_of())).k == 3
