@@ -117,10 +117,13 @@ def grouped(fit: Fit) -> Grouped:
         # Their n and sigma are something else.
         y = None
     if y is None or not size or y.ndim != 1 or constant[size].shape != y.shape:
+        remedy = "Fit with hb.fit to a dataset of groups."
+        if known is not None:
+            remedy = "Of such data the fit's own draws tell it: fit.summary()."
         raise FitError(
             f"{fit.model} was not fitted to grouped data: outcomes y with trials n or "
             "standard errors sigma, one a group.",
-            remedy="Fit with hb.fit to a dataset of groups.",
+            remedy=remedy,
         )
     dim = y.dims[0]
     names = y[dim].values.tolist() if dim in y.coords else range(1, y.size + 1)

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Family", "Population", "population"]
 
+#: What to do instead, by kind of data.
+_REMEDIES = {
+    "binomial": "Fit a hierarchical model, e.g. logit_noncentered.",
+    "normal": "Fit a hierarchical model, e.g. eight_schools_noncentered.",
+}
+
 
 @dataclass(frozen=True)
 class Family:
@@ -101,11 +107,9 @@ def population(fit: Fit) -> Population:
         raise FitError(
             f"{model.name} is of the family {model.family!r}, which has no population "
             f"of groups with a known spread; legal families: {', '.join(FAMILIES)}.",
-            remedy="Fit a hierarchical model, e.g. "
-            + (
-                "logit_noncentered."
-                if model.kind == "binomial"
-                else "eight_schools_noncentered."
+            remedy=_REMEDIES.get(
+                model.kind,
+                "Of such data the fit's own tau and theta tell it: fit.summary().",
             ),
         ) from None
     top = {

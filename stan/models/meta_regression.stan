@@ -22,7 +22,9 @@
  *             codes are listed in priors.stanfunctions
  *
  * Parameters (in the unit of y)
- * mu          mean effect of studies whose covariates have their mean values
+ * mu          mean effect of studies whose covariates have their mean values;
+ *             sampled from the mean of the estimates in units of their spread,
+ *             so that chains start among them also where that is far from 0
  * beta_std[k] change of the effect for one standard deviation of covariate k
  * tau         standard deviation of the effects that covariates leave
  * z[j]        study j's distance from its mean in units of tau (no unit)

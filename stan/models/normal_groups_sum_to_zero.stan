@@ -58,27 +58,6 @@
 functions {
   #include normal_groups.stanfunctions
   #include zero_sum.stanfunctions
-
-  /* Mean and standard deviation of group j's effect given the means y of the
-   * other groups in the likelihood, each of m observations.
-   *
-   * Given all but its own, with w_k = tau^2 / (tau^2 + sigma^2 / m_k) and
-   * D = J - sum of w_k, the effect is normal(mu - sum of w_k (y_k - mu) / D,
-   * tau sqrt(1 - 1 / D)): the inverse of a diagonal matrix less a constant. */
-  vector zero_sum_given(int j, vector y, vector m, array[] int holdout,
-                        real mu, real tau, real sigma) {
-    real D = size(y);
-    real pull = 0;
-    for (k in 1 : size(y)) {
-      if (k != j && holdout[k] == 0) {
-        real w = inv(1 + square(sigma / tau) / m[k]);
-        D -= w;
-        pull += w * (y[k] - mu);
-      }
-    }
-    // D is at least 1, but for rounding.
-    return [mu - pull / D, tau * sqrt(fmax(0, 1 - inv(D)))]';
-  }
 }
 data {
   int<lower=2> J;
