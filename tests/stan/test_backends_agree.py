@@ -32,6 +32,7 @@ REPRESENTED = {
     *("normal_groups_sum_to_zero", "eight_schools_adaptive", "eight_schools_marginal"),
     *("irt_1pl", "sv_centered", "linear_regression", "mrp_logit", "logit_adaptive"),
     *("logit_covariates", "meta_regression", "logit_student_t", "logit_mixture"),
+    *("binomial_pooled", "normal_pooled", "normal_unpooled"),
 }
 EXHAUSTIVE = pytest.mark.exhaustive
 ON_BOTH = [
