@@ -205,13 +205,13 @@ def _argument(role: str, annotation: str, given: Any) -> Any:
     Most are names of columns; some are switches, numbers or pairs of numbers. What is
     no text, from Python, is as it should be.
     """
-    if given == [] and "None" in annotation and "Sequence" not in annotation:
-        return None
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(
         isinstance(t, str) for t in texts
     ):
         return given
+    if not texts and "None" in annotation and "Sequence" not in annotation:
+        return None  # the command line's ROLE=
     if annotation == "bool":
         word = ",".join(texts).strip().casefold()
         if word not in _SWITCH:

@@ -88,6 +88,15 @@ def test_one_table_can_hold_everything() -> None:
     assert read(census=frame, covariates=["income"]) == data
 
 
+def test_tables_in_memory_are_read_by_kind() -> None:
+    columns = {"outcome": "vote", "factors": FACTORS}
+    census, income = pd.DataFrame(CENSUS), pd.DataFrame(INCOME)
+    data = hb.data.load(
+        pd.DataFrame(SURVEY), kind="mrp", census=census, covariates=income, **columns
+    )
+    assert data == read()
+
+
 def test_files_are_read(tmp_path: Path) -> None:
     for name, table in (("survey", SURVEY), ("census", CENSUS), ("income", INCOME)):
         pd.DataFrame(table).to_csv(tmp_path / f"{name}.csv", index=False)
