@@ -12,12 +12,13 @@ marginal       the top-level parameters alone; those of the groups, which are
                integrated out, are drawn afterwards, exactly
 =============  ====================================================================
 
-The rule of ``"auto"``: the marginal form where a family has one. Otherwise a short
-pilot run of the non-centered form gives each group's shrinkage weight
-``w_j = E[d_j / (d_j + 1 / tau^2)]`` with the precision ``d_j`` of the group's data:
-where all weights are below 0.1 the non-centered form, where all are above 0.9 the
-centered one, and else the partial one with these weights (Papaspiliopoulos, Roberts
-and Skold 2007, doi:10.1214/088342307000000014).
+The rule of ``"auto"``: the marginal form where a family has one, and the non-centered
+one where it has none between that and the centered one. Otherwise a short pilot run of
+the non-centered form gives each group's shrinkage weight ``w_j = E[d_j / (d_j + 1 /
+tau^2)]`` with the precision ``d_j`` of the group's data: where all weights are below
+0.1 the non-centered form, where all are above 0.9 the centered one, and else the
+partial one with these weights (Papaspiliopoulos, Roberts and Skold 2007,
+doi:10.1214/088342307000000014).
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _cross_validation(fit: Fit, options: Options) -> Section:
             workers=options.workers,
             progress=options.progress,
         )
-    except FitError as err:  # one group alone
+    except FitError as err:  # one group alone, or no rung that is allowed
         check = Check(
             "loo",
             "Groups were left out",

@@ -74,14 +74,10 @@ def _sizes(data: Any) -> NDArray[Any]:
     import numpy as np
 
     stan: Mapping[str, Any] = data.to_stan()
-    count = len(data.labels)
     for name, power in (("n", 1.0), ("sigma", -2.0)):
-        size = np.asarray(stan.get(name, ()), dtype=float)
-        if size.shape == (count,):
-            return size**power
-    # Rows that name their unit: as many as there are. Other units are alike.
-    group = np.asarray(stan.get("g", stan.get("person", ())), dtype=int)
-    return np.bincount(group - 1, minlength=count) if group.size else np.ones(count)
+        if name in stan:
+            return np.asarray(stan[name], dtype=float) ** power
+    return np.bincount(data.rows(), minlength=len(data.labels))
 
 
 def predict_left_out(

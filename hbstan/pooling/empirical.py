@@ -26,12 +26,12 @@ def empirical(
 
     No pooling: the group's own estimate, ``y_j +- q se_j``; for events ``y_j / n_j``
     with Jeffreys' interval, beta(y + 1/2, n - y + 1/2), whose end is 0 without events
-    and 1 without others. Complete pooling: the mean
-    weighted by ``1 / v_j``; for events all events over all trials, with Jeffreys'
-    interval. Partial pooling: ``w_j y_j + (1 - w_j) mu`` with ``w_j = tau^2 / (tau^2 +
-    v_j)``, tau by restricted maximum likelihood and mu the mean weighted by ``1 / (v_j
-    + tau^2)``. Its interval is ``+- q`` times the root of the predicted mean squared
-    error (:func:`hbstan.pooling.squared_error.risk`), which counts that mu and tau are
+    and 1 without others. Complete pooling: the mean weighted by ``1 / v_j``; for events
+    all events over all trials, with Jeffreys' interval. Partial pooling: ``w_j y_j + (1
+    - w_j) mu`` with ``w_j = tau^2 / (tau^2 + v_j)``, tau by restricted maximum
+    likelihood and mu the mean weighted by ``1 / (v_j + tau^2)``. Its interval is ``+-
+    q`` times the root of the predicted mean squared error
+    (:func:`hbstan.pooling.squared_error.risk`), which counts that mu and tau are
     estimated; for events the quantiles of the beta distribution with that mean and the
     variance ``m (1 - m) / (n_j + kappa + 1)``, ``kappa = sigma^2 / tau^2``, plus the
     same two terms. Where rates are 0 and 1 alone there is no such population: without
@@ -116,10 +116,11 @@ def _events(
         held = np.where(one.weight > 0, one.weight / (n + one.weight), 0.0)
     held = np.where(found.seen, held, found.tau**2 / (found.tau**2 + found.within))
     variance = mean * (1.0 - mean) * held + one.for_mu + one.for_tau
-    ends = list(_beta(mean, variance, tails))
     complete = tuple(np.full(y.shape, x) for x in one_for_all)
-    edge = (mean <= 0.0) | (mean >= 1.0)
-    ends = [np.where(edge, c, end) for end, c in zip(ends, complete[1:], strict=True)]
+    ends = [
+        np.where(np.isnan(end), c, end)
+        for end, c in zip(_beta(mean, variance, tails), complete[1:], strict=True)
+    ]
     if found.apart:
         kept = [np.where(found.seen, o, e) for o, e in zip(own, ends, strict=True)]
         ends = [np.minimum(kept[0], mean), np.maximum(kept[1], mean)]
@@ -146,19 +147,17 @@ def _jeffreys(y: Any, n: Any, tails: tuple[float, float]) -> tuple[Any, ...]:
 def _beta(
     mean: NDArray[Any], variance: NDArray[Any], tails: tuple[float, float]
 ) -> tuple[Any, ...]:
-    """Return quantiles of beta distributions of given mean and variance."""
+    """Return quantiles of beta distributions of given mean and variance.
+
+    NaN where the mean is 0 or 1, which no such distribution has.
+    """
     import numpy as np
     from scipy import stats
 
     whole = mean * (1.0 - mean)
     # Where the two do not go together, as near 0, the variance gives way.
     with np.errstate(divide="ignore", invalid="ignore"):
-        count = np.where(
-            whole > 0, whole / np.minimum(variance, 0.5 * whole) - 1.0, 1.0
-        )
-    fixed = (whole <= 0) | ~np.isfinite(count)
-    inner, count = np.where(fixed, 0.5, mean), np.where(fixed, 1.0, count)
-    ends = (
-        stats.beta.ppf(tail, inner * count, (1.0 - inner) * count) for tail in tails
+        count = whole / np.minimum(variance, 0.5 * whole) - 1.0
+    return tuple(
+        stats.beta.ppf(tail, mean * count, (1.0 - mean) * count) for tail in tails
     )
-    return tuple(np.where(fixed, mean, end) for end in ends)

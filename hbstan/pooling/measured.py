@@ -79,6 +79,7 @@ class Evidence:
         """Whether rates of 0 and 1 leave nothing but the spread between groups."""
         if self.scale != "probability" or self.within is None:
             return False
+        # Near its floor: the last step may have moved mu.
         return self.within <= 2.0 * _LEAST_WITHIN * self.mu * (1.0 - self.mu)
 
     @property
@@ -132,12 +133,12 @@ def evidence(data: Any, scale: str | None = None, ci_prob: float = 0.94) -> Evid
     for all groups: averaged over the population that variance is exact, and groups
     without events need no correction. It is at least half of what the groups show
     themselves, ``sum(y (n - y) / (n - 1)) / sum(n)``, and a thousandth of ``mu (1 -
-    mu)``. As tau is estimated with these variances, and
-    they depend on tau, the two are iterated to their fixed point. On the log-odds
-    scale the estimate is ``log((y + 0.5) / (n - y + 0.5))`` with variance ``1 / (y +
-    0.5) + 1 / (n - y + 0.5)``. Estimates with standard errors are taken as they are;
-    group means with sums of squares (``n``, ``y``, ``ss``) have variance ``sigma^2 /
-    n`` with ``sigma^2 = sum(ss) / sum(n - 1)``.
+    mu)``. As tau is estimated with these variances, and they depend on tau, the two are
+    iterated to their fixed point. On the log-odds scale the estimate is ``log((y + 0.5)
+    / (n - y + 0.5))`` with variance ``1 / (y + 0.5) + 1 / (n - y + 0.5)``. Estimates
+    with standard errors are taken as they are; group means with sums of squares (``n``,
+    ``y``, ``ss``) have variance ``sigma^2 / n`` with ``sigma^2 = sum(ss) / sum(n -
+    1)``.
 
     Parameters
     ----------

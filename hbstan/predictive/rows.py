@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hbstan.data.checks import check_lengths, read_cells
-from hbstan.data.regression_columns import contrast_of, encode
+from hbstan.data.checks import Column, check_lengths, read_cells
+from hbstan.data.regression_columns import encode
 from hbstan.data.tables import Table, read_table
 from hbstan.data.values import LABELS, as_label
 from hbstan.errors import DataError, FitError, SettingsError
@@ -150,7 +150,6 @@ def predict_rows(
     table = read_table(new_table)
     parameters, stan = _of_fit(fit)
     covariates = _labels_of(fit, "slope", "covariate")
-    _same_lengths(table, covariates, group)
     stan["X"] = encode(table, covariates)
     rows = len(stan["X"])
     if covariates and rows == 0:
@@ -161,7 +160,10 @@ def predict_rows(
     labels = ("",) * rows
     stan["g"] = np.ones(rows, dtype=int)
     if len(stan["varying"]):
-        labels = _row_labels(fit, table, group)
+        own = _labels(fit, table, group)
+        if covariates:
+            check_lengths(table.origin, [Column(covariates[0], stan["X"]), own])
+        labels = tuple(own.cells)
         known = _labels_of(fit, "u", "group")
         order = _order(fit, labels, known, groups)
         stan["g"] = np.array([order[label] for label in labels], dtype=int)
@@ -201,16 +203,7 @@ def _labels_of(fit: Fit, name: str, dim: str) -> tuple[str, ...]:
     return tuple(str(x) for x in fit.posterior[name].coords[dim].values)
 
 
-def _same_lengths(table: Table, covariates: tuple[str, ...], group: str | None) -> None:
-    contrasts = {label: contrast_of(label) for label in covariates}
-    used = [c.column if c else label for label, c in contrasts.items()]
-    named = [table.column("covariate", name) for name in dict.fromkeys(used)]
-    if group is not None and group in table.names:
-        named.append(table.column("group", group))
-    check_lengths(table.origin, named)
-
-
-def _row_labels(fit: Fit, table: Table, group: str | None) -> tuple[str, ...]:
+def _labels(fit: Fit, table: Table, group: str | None) -> Column:
     if group is None:
         raise DataError(
             f"the effects of {fit.model} vary by group, but no column of groups is "
@@ -219,7 +212,7 @@ def _row_labels(fit: Fit, table: Table, group: str | None) -> tuple[str, ...]:
         )
 
     column = table.column("group", group)
-    return tuple(read_cells(table.origin, None, column, as_label, LABELS))
+    return Column(group, read_cells(table.origin, None, column, as_label, LABELS))
 
 
 def _order(

@@ -282,21 +282,26 @@ def test_the_table_sets_both_side_by_side(result: MetaRegression) -> None:
     assert record["at"] == {"latitude": 13.0}
 
 
+@pytest.fixture(scope="module")
+def schools() -> MetaRegression:
+    """Eight schools with priors in the unit of the estimates."""
+    priors = {"mu": Normal(0, 5), "tau": HalfNormal(5)}
+    return meta_analysis("eight_schools", priors=priors, seed=6, backend="stanli")
+
+
 @pytest.mark.parametrize(("shift", "unit"), [(3400.0, 1.0), (0.0, 1e-5), (3.0, 1e6)])
 def test_where_and_in_which_unit_estimates_are_does_not_matter(
-    shift: float, unit: float
+    schools: MetaRegression, shift: float, unit: float
 ) -> None:
-    schools: Any = hb.datasets.load("eight_schools")
-    moved = replace(schools, y=(schools.y + shift) * unit, sigma=schools.sigma * unit)
+    data: Any = hb.datasets.load("eight_schools")
+    moved = replace(data, y=(data.y + shift) * unit, sigma=data.sigma * unit)
     priors = {
         "mu": Normal(shift * unit, 5 * unit),
         "tau": HalfNormal(5 * unit),
     }
     got = meta_analysis(moved, priors=priors, seed=5, backend="stanli").table
-    own = {"mu": Normal(0, 5), "tau": HalfNormal(5)}
-    known = meta_analysis(schools, priors=own, seed=6, backend="stanli").table
     for name, start in (("mu", shift), ("tau", 0.0)):
-        row, other = got.loc[name], known.loc[name]
+        row, other = got.loc[name], schools.table.loc[name]
         error = np.hypot(row["mcse"] / unit, other["mcse"])
         assert abs(row["mean"] / unit - start - other["mean"]) < 4.5 * error
 
@@ -313,14 +318,14 @@ def test_draws_that_cannot_be_used_are_said_to_be_so() -> None:
 def test_equal_estimates_have_no_classical_prediction() -> None:
     table = {"s": list("abcde"), "y": [0.2] * 5, "se": [0.1] * 5}
     data = hb.data.studies(table, study="s", estimate="y", se="se")
-    found = meta_analysis(data, seed=1, backend="stanli").table
+    result = meta_analysis(data, seed=1, backend="stanli")
+    found = result.table
     for method in ("dersimonian_laird", "reml"):
         ends = found.loc[["mu", "theta_new"], [f"{method}_lower", f"{method}_upper"]]
         assert ends.isna().all().all()
     assert found.loc["theta_new", "lower"] < 0.1
     # A covariate that is not there has no prior that could be too diffuse.
-    fit = meta_analysis(data, seed=1, backend="stanli").fit
-    assert hb.pitfalls(fit)["diffuse_priors"].outcome is Outcome.PASS
+    assert hb.pitfalls(result.fit)["diffuse_priors"].outcome is Outcome.PASS
 
 
 def test_covariates_that_are_not_there_are_refused() -> None:

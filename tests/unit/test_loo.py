@@ -328,11 +328,11 @@ def test_a_group_that_is_alone_cannot_be_left_out() -> None:
 
 
 def test_refits_whose_densities_have_no_mean_are_not_believed() -> None:
-    table = psis(groups_fit()).table.assign(method="exact", k=0.9)
-    covariance = psis(groups_fit()).covariance
-    assert Values(table, covariance).bad(0.7) == ()
+    found = psis(groups_fit())
+    table = found.table.assign(method="exact", k=0.9)
+    assert Values(table, found.covariance).bad(0.7) == ()
     table.loc["b", "k"] = 1.2
-    assert Values(table, covariance).bad(0.7) == ("b",)
+    assert Values(table, found.covariance).bad(0.7) == ("b",)
 
 
 def test_moment_matching_is_a_rung_only_if_asked_for() -> None:
