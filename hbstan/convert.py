@@ -13,6 +13,9 @@ other data            constant_data            as in the program
 lp__, energy__, ...   sample_stats             lp, energy, ...
 ====================  =======================  ==================================
 
+A variable whose name is that of a dimension, such as a parameter called ``draw``, is
+kept with two underscores behind its name, with which no Stan name can end.
+
 ``log_likelihood_group``, the likelihood with the group's own parameter integrated
 out, has a group of its own because ArviZ's functions sum what they find in
 ``log_likelihood``.
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-__all__ = ["SAMPLE_STATS", "Labels", "stored_data", "to_tree"]
+    from hbstan.program import Type
+
+__all__ = ["SAMPLE_STATS", "Labels", "kept_as", "stored_data", "to_tree"]
 
 #: Stan's sampler columns under ArviZ's names.
 SAMPLE_STATS = {
@@ -49,6 +54,10 @@ _LOG_LIKELIHOODS = {
     "log_lik_group": "log_likelihood_group",
 }
 _REP = "_rep"
+#: The dimensions of every sampled variable, and the one that ArviZ makes of them.
+_SAMPLE_DIMS = ("chain", "draw", "sample")
+#: What stands behind a name that is also a dimension's.
+_BESIDE = "__"
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ def to_tree(
     data: StanData,
     *,
     labels: Labels | None = None,
+    kinds: Mapping[str, Type] | None = None,
     max_treedepth: int | None = None,
     attrs: Mapping[str, Any] | None = None,
 ) -> xr.DataTree:
@@ -92,6 +102,9 @@ def to_tree(
         The Stan data the program was run with.
     labels : Labels, optional
         Coordinates and dimensions; by default ArviZ's automatic ones.
+    kinds : mapping of str to Type, optional
+        The declared types of the variables: replicates that are declared as ``int``
+        are whole numbers.
     max_treedepth : int, optional
         The cap, from which ``reached_max_treedepth`` is computed.
     attrs : mapping, optional
@@ -109,12 +122,13 @@ def to_tree(
     import xarray as xr
 
     labels = labels or Labels()
+    kinds = kinds or {}
     _check_sizes({**raw.variables, **raw.stats})
     _check_sizes({**raw.warmup_variables, **raw.warmup_stats})
-    groups = _sorted_into_groups(raw.variables, data, labels)
+    groups = _sorted_into_groups(raw.variables, data, labels, kinds)
     groups["sample_stats"] = _sample_stats(raw.stats, max_treedepth)
     if raw.warmup_variables:
-        warm = _sorted_into_groups(raw.warmup_variables, data, labels)
+        warm = _sorted_into_groups(raw.warmup_variables, data, labels, kinds)
         groups["warmup_posterior"] = warm["posterior"]
         groups["warmup_sample_stats"] = _sample_stats(raw.warmup_stats, max_treedepth)
     observed, constant = _data_groups(raw.variables, data)
@@ -160,9 +174,30 @@ def stored_data(tree: xr.DataTree) -> tuple[dict[str, Any], dict[str, list[Any]]
         if group in tree.children:
             dataset = tree[group].to_dataset()
             if group != "posterior":
-                stan |= {str(k): v.values for k, v in dataset.data_vars.items()}
+                stan |= {
+                    str(k).removesuffix(_BESIDE): v.values
+                    for k, v in dataset.data_vars.items()
+                }
             coords |= {str(k): v.values.tolist() for k, v in dataset.coords.items()}
     return stan, coords
+
+
+def kept_as(name: str, variables: Mapping[str, NDArray[Any]], labels: Labels) -> str:
+    """Return the name under which a tree keeps a variable of the program.
+
+    Parameters
+    ----------
+    name : str
+        The name in the program.
+    variables : mapping of str to ndarray
+        Those that stand beside it, of which each may have dimensions named after it.
+    labels : Labels
+        Whose dimensions have names.
+    """
+    of, found, number = name.rpartition("_dim_")
+    automatic = bool(found) and of in variables and number.isdecimal()
+    taken = name in _SAMPLE_DIMS or name in labels.coords or automatic
+    return name + _BESIDE if taken else name
 
 
 def _likelihood_dims(labels: Labels) -> dict[str, list[str]]:
@@ -183,7 +218,10 @@ def _check_sizes(arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _sorted_into_groups(
-    variables: Mapping[str, NDArray[Any]], data: StanData, labels: Labels
+    variables: Mapping[str, NDArray[Any]],
+    data: StanData,
+    labels: Labels,
+    kinds: Mapping[str, Type],
 ) -> dict[str, dict[str, NDArray[Any]]]:
     import numpy as np
 
@@ -200,12 +238,9 @@ def _sorted_into_groups(
         elif name == "lprior":
             groups["log_prior"].update(_log_prior(values, labels))
         elif _replicates(name, data):
-            original = name.removesuffix(_REP)
-            whole = np.issubdtype(np.asarray(data[original]).dtype, np.integer)
-            groups["posterior_predictive"][original] = (
-                values.astype(np.int64)
-                if whole and np.isfinite(values).all()
-                else values
+            whole = name in kinds and kinds[name].whole and np.isfinite(values).all()
+            groups["posterior_predictive"][name.removesuffix(_REP)] = (
+                values.astype(np.int64) if whole else values
             )
         else:
             groups["posterior"][name] = values
@@ -302,6 +337,7 @@ def _dataset(
     import numpy as np
     from arviz_base import dict_to_dataset
 
+    variables = {kept_as(n, variables, labels): v for n, v in variables.items()}
     dims: dict[Any, Any] = {
         name: names
         for name, names in labels.dims.items()
@@ -314,7 +350,7 @@ def _dataset(
     }
     try:
         dataset = dict_to_dataset(
-            dict(variables),
+            variables,
             coords=coords,
             dims=dims,
             sample_dims=["chain", "draw"] if sampled else [],

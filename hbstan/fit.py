@@ -17,8 +17,10 @@ from hbstan.diagnostics import Thresholds, columns_of, diagnose, tail_ess
 from hbstan.errors import FitError
 from hbstan.parameterization import PILOT, choose_form
 from hbstan.plan import Plan, plan, read
+from hbstan.program import declared
+from hbstan.provenance import AS_JSON, FORMAT, attributes
 from hbstan.storage import NO_FIT, load_tree, save_tree
-from hbstan.types import Inits, Progress, RawDraws, SamplerSettings, StanProgram
+from hbstan.types import Inits, Progress, SamplerSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,15 +32,7 @@ if TYPE_CHECKING:
     from hbstan.results import Checks
     from hbstan.types import Backend
 
-__all__ = ["Fit", "fit", "fit_plan", "program_hash"]
-
-#: Version of the attributes that a saved fit carries.
-_FORMAT = 1
-#: NetCDF attributes are text or numbers: these travel as JSON text.
-_JSON = (
-    *("priors", "holdout", "settings", "versions", "timings", "sampled"),
-    "parameterization",
-)
+__all__ = ["Fit", "fit", "fit_plan"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ class Fit:
         """What the fit was made from: hashes, priors, seed, backend, versions."""
         return {
             str(name): json.loads(value)
-            if name in _JSON
+            if name in AS_JSON
             else getattr(value, "item", lambda v=value: v)()
             for name, value in self.tree.attrs.items()
         }
@@ -96,6 +90,28 @@ class Fit:
         """
         record: dict[str, Any] = self.provenance.get("parameterization", {})
         return record
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Variables of the program that the tree keeps under another name.
+
+        A parameter called ``draw``, say, is ``draw__``, as ``draw`` is a dimension.
+        """
+        names: dict[str, str] = self.provenance.get("renamed", {})
+        return names
+
+    @property
+    def sampled(self) -> dict[str, xr.DataArray]:
+        """Draws of the program's parameters, dims (chain, draw, ...), by Stan's name.
+
+        Empty if the backend did not tell which variables they are.
+        """
+        posterior, renamed = self.posterior, self.renamed
+        return {
+            name: posterior[renamed.get(name, name)].transpose("chain", "draw", ...)
+            for name in self.provenance.get("sampled", ())
+            if renamed.get(name, name) in posterior
+        }
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -265,10 +281,10 @@ class Fit:
                 f"{str(path)!r} is a netCDF file, but not a saved fit.", remedy=NO_FIT
             )
         saved = int(tree.attrs.get("format", 0))
-        if saved > _FORMAT:
+        if saved > FORMAT:
             raise FitError(
                 f"{str(path)!r} has format {saved}, but this hbstan reads up to "
-                f"{_FORMAT}.",
+                f"{FORMAT}.",
                 remedy="Update hbstan.",
             )
         return cls(tree)
@@ -415,77 +431,19 @@ def fit_plan(
     """
     started = time.time()
     raw = engine.sample(decided.program, decided.stan, settings, progress=progress)
-    attrs = _attributes(decided, settings, engine, raw, started)
+    kinds = declared(decided.program).outputs
+    attrs = attributes(decided, settings, engine, raw, kinds, started)
     tree = to_tree(
         raw,
         decided.stan,
         labels=decided.labels,
+        kinds=kinds,
         max_treedepth=settings.max_treedepth,
         attrs=attrs,
     )
     return Fit(tree)
 
 
-def _attributes(
-    decided: Plan,
-    settings: SamplerSettings,
-    engine: Backend,
-    raw: RawDraws,
-    started: float,
-) -> dict[str, Any]:
-    from datetime import UTC, datetime
-
-    from hbstan import __version__
-
-    priors = {
-        name: {
-            "prior": str(choice.prior),
-            **choice.prior.record(),
-            "origin": choice.origin,
-            "reason": choice.reason,
-        }
-        for name, choice in decided.priors.items()
-    }
-    in_catalogue = decided.name in models.names() and (
-        decided.program.file == models.get(decided.name).program.file
-    )
-    values = {
-        "format": _FORMAT,
-        "model": decided.name,
-        "program_hash": program_hash(decided.program),
-        # Where to find a program that is not the catalogue's, to fit it again.
-        "program_file": "" if in_catalogue else str(decided.program.file),
-        "like": decided.like,
-        "data_kind": decided.data_kind,
-        "data_name": decided.data_name,
-        "data_hash": decided.data_hash,
-        "priors": priors,
-        "holdout": decided.held_out(),
-        "seed": settings.seed,
-        "settings": settings.record(),
-        "backend": engine.name,
-        "versions": {"hbstan": __version__, **raw.versions},
-        "timings": dict(raw.timings),
-        "created_at": datetime.fromtimestamp(started, UTC).isoformat(),
-        "sampled": list(raw.sampled),
-    }
-    return {
-        name: json.dumps(value, default=_plain) if name in _JSON else value
-        for name, value in values.items()
-    }
-
-
 def _check_probability(ci_prob: float) -> None:
     if not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
         raise FitError(f"ci_prob is {ci_prob!r}, but must lie between 0 and 1.")
-
-
-def program_hash(program: StanProgram) -> str:
-    """Return the SHA-256 of a program and of everything it includes."""
-    from hbstan.compile import source_hash
-
-    return source_hash(program.file, program.include_paths)
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Include", "digest", "find_includes", "read_source", "source_hash"]
+__all__ = [
+    "Expanded",
+    "Include",
+    "digest",
+    "expanded",
+    "find_includes",
+    "read_source",
+    "source_hash",
+]
 
 #: Comments and strings come first, so that an #include inside them is not seen.
 _TOKEN = re.compile(
@@ -81,6 +89,59 @@ def find_includes(
     return tuple(found.values())
 
 
+@dataclass(frozen=True)
+class Expanded:
+    """A program's text with the included files in their places.
+
+    Parameters
+    ----------
+    text : str
+    pieces : tuple of (int, str, int)
+        Where each piece begins in the text, its file, and the line of that file.
+    """
+
+    text: str
+    pieces: tuple[tuple[int, str, int], ...]
+
+    def place(self, position: int) -> tuple[str, int]:
+        """Return the file and the line, counted from 1, of a position in the text."""
+        start, file, line = next(p for p in reversed(self.pieces) if p[0] <= position)
+        return file, line + self.text.count("\n", start, position)
+
+
+def expanded(
+    stan_file: str | os.PathLike[str], include_paths: Sequence[Path] = ()
+) -> Expanded:
+    """Return a program's text with the included files in their places.
+
+    Raises
+    ------
+    CompileError
+        As :func:`find_includes`.
+    """
+    file = Path(stan_file)
+    found = {include.name: include for include in find_includes(file, include_paths)}
+    texts: list[str] = []
+    pieces: list[tuple[int, str, int]] = []
+
+    def add(path: Path, text: str, line: int) -> None:
+        pieces.append((sum(map(len, texts)), str(path), line))
+        texts.append(text)
+
+    def put(path: Path, text: str) -> None:
+        end = 0
+        for token in _TOKEN.finditer(text):
+            name = _named(token)
+            if name:
+                add(path, text[end : token.start()], text.count("\n", 0, end) + 1)
+                put(found[name].path, _text(found[name].content))
+                end = token.end()
+        add(path, text[end:], text.count("\n", 0, end) + 1)
+
+    put(file, _text(read_source(file)))
+    return Expanded("".join(texts), tuple(pieces))
+
+
 def _collect(
     file: Path,
     text: bytes,
@@ -103,11 +164,19 @@ def _collect(
 
 
 def _directives(text: bytes) -> Iterator[tuple[str, int]]:
-    program = text.decode("utf-8", errors="replace")
+    program = _text(text)
     for token in _TOKEN.finditer(program):
-        name = token["quoted"] or token["angled"] or token["bare"]
+        name = _named(token)
         if name:
             yield name, program.count("\n", 0, token.start()) + 1
+
+
+def _named(token: re.Match[str]) -> str | None:
+    return token["quoted"] or token["angled"] or token["bare"]
+
+
+def _text(source: bytes) -> str:
+    return source.decode("utf-8", errors="replace")
 
 
 def _look_up(name: str, folders: Sequence[Path], file: Path, line: int) -> Path:

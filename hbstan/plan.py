@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from hbstan.data.faults import text_of
 from hbstan.errors import DataError, ModelError, PriorError
 from hbstan.models import PriorChoice
 from hbstan.priors import as_prior, stan_data
+from hbstan.program import Declared, declared, matched
 from hbstan.types import StanProgram
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from hbstan.priors import Prior
 
 __all__ = ["Plan", "plan", "read"]
-
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_CONTRACT = ("holdout", "predictive", "w_centered")
-_PRIOR = re.compile(r"\bprior_(\w+)_args\s*;")
 
 
 @dataclass(frozen=True)
@@ -195,7 +191,7 @@ def _plan_program(
     (``holdout``, ``predictive``, ``w_centered``, priors as data) is supplied, so that
     an edited copy of a catalogue program runs like the original.
     """
-    declared = _declarations(program)
+    known = _declared(program)
     if not hasattr(data, "to_stan"):
         for what, given in (("holdout", holdout), ("weights", weights)):
             if given is not None:
@@ -203,35 +199,38 @@ def _plan_program(
                     f"{what} needs a dataset, whose groups have labels.",
                     remedy=f"Pass your program's own {what} among its data.",
                 )
-        _refuse_undeclared(program, priors or {}, declared)
+        _refuse_undeclared(program, priors or {}, known)
         chosen = {
             key: PriorChoice(as_prior(key, prior), "given", "given by the caller")
             for key, prior in (priors or {}).items()
         }
         plain = plain_data(program.name, data)
-        stan = {**plain, **stan_data({k: c.prior for k, c in chosen.items()})}
-        labels = Labels(priors=declared.priors, binding=False)
+        given = plain | stan_data({k: c.prior for k, c in chosen.items()})
+        stan = matched(program.name, known, given)
+        labels = Labels(priors=known.priors, binding=False)
         return Plan(program.name, program, stan, labels, name, _hash(stan), chosen)
-    model = _like(data, declared)
+    model = _like(data, known)
     chosen = {}
-    _refuse_undeclared(program, priors or {}, declared)
+    _refuse_undeclared(program, priors or {}, known)
     if model is not None:
         chosen = models.resolve_priors(model, data, priors)
-    elif declared.priors:
+    elif known.priors:
         raise PriorError(
-            f"{program.name} declares priors for {', '.join(declared.priors)}, which "
+            f"{program.name} declares priors for {', '.join(known.priors)}, which "
             f"match no model of the catalogue for {data.kind} data.",
             remedy="Pass the program's data as a mapping, priors included.",
         )
     stan = dict(data.to_stan())
-    if "holdout" in declared.names:
+    if "holdout" in known.inputs:
         stan["holdout"] = _mask(data, holdout)
     elif holdout is not None:
         raise ModelError(f"{program.name} declares no holdout mask.")
-    if "predictive" in declared.names:
+    if "predictive" in known.inputs:
         stan["predictive"] = int(predictive)
-    stan |= _weights(program.name, "w_centered" in declared.names, data, weights)
+    stan |= _weights(program.name, "w_centered" in known.inputs, data, weights)
     stan |= stan_data({key: choice.prior for key, choice in chosen.items()})
+    # Before the program is compiled, which takes longer.
+    matched(program.name, known, plain_data(program.name, stan))
     dims = {} if model is None else model.dims
     labels = _labels(data, dims, tuple(chosen), binding=False)
     like = "" if model is None else model.name
@@ -240,39 +239,29 @@ def _plan_program(
     )
 
 
-@dataclass(frozen=True)
-class _Declared:
-    """Names of the catalogue's contract that a program declares as data."""
-
-    names: frozenset[str]
-    priors: tuple[str, ...]
-
-
-def _declarations(program: StanProgram) -> _Declared:
-    text = _COMMENT.sub(" ", program.source())
-    names = frozenset(n for n in _CONTRACT if _declares(text, n))
-    return _Declared(names, tuple(dict.fromkeys(_PRIOR.findall(text))))
+def _declared(program: StanProgram) -> Declared:
+    """Return what a program declares: nothing that is read, if it does not compile."""
+    try:
+        return declared(program)
+    except ModelError:  # its compiler says where and why
+        return Declared()
 
 
-def _declares(text: str, name: str) -> bool:
-    return re.search(rf"\b{name}\s*;", text) is not None
-
-
-def _like(data: Dataset, declared: _Declared) -> Model | None:
+def _like(data: Dataset, known: Declared) -> Model | None:
     """Find the catalogue's model of this kind of data that has the same priors."""
     for name in models.names():
         model = models.get(name)
         top_level = {p.name for p in model.top_level}
-        if model.kind == data.kind and top_level == set(declared.priors):
+        if model.kind == data.kind and top_level == set(known.priors):
             return model
     return None
 
 
 def _refuse_undeclared(
-    program: StanProgram, priors: Mapping[str, Any], declared: _Declared
+    program: StanProgram, priors: Mapping[str, Any], known: Declared
 ) -> None:
     for name in priors:
-        if name not in declared.priors:
+        if name not in known.priors:
             raise PriorError(
                 f"{program.name} takes no prior for {name!r}: it declares no data "
                 f"prior_{name} and prior_{name}_args.",

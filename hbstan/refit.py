@@ -22,9 +22,10 @@ from hbstan.backends import choose
 from hbstan.convert import stored_data
 from hbstan.data.systems import kinds, restore
 from hbstan.errors import FitError, HbstanError, SettingsError
-from hbstan.fit import Fit, fit_plan, program_hash
+from hbstan.fit import Fit, fit_plan
 from hbstan.plan import Plan, plan
 from hbstan.priors import priors_from_records
+from hbstan.provenance import program_hash
 from hbstan.sbc.executors import Pool
 from hbstan.types import SamplerSettings
 

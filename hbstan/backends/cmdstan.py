@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from hbstan.backends.cmdstan_run import DIGITS, QUIET, run_error, sampler_arguments
 from hbstan.backends.console import iterations_as_progress
 from hbstan.backends.inits import plain_inits
-from hbstan.backends.stan_data import plain_data
+from hbstan.backends.stan_data import matched_data
 from hbstan.errors import SamplingError, ToolchainError
+from hbstan.program import declared
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
 
 if TYPE_CHECKING:
@@ -110,9 +111,14 @@ class CmdStanBackend:
         SamplingError
             If a chain fails; ``console`` holds what CmdStan said.
         """
-        values = plain_data(program.name, data)
         compiled = self.compile(program, progress=progress)
-        starts = plain_inits(settings.inits, compiled.parameters())
+        values = matched_data(program, data)
+        starts = plain_inits(
+            settings.inits,
+            compiled.parameters(),
+            kinds=declared(program).outputs,
+            data=values,
+        )
         model = _model(compiled)
         started = time.perf_counter()
         with (
@@ -152,8 +158,8 @@ class CmdStanBackend:
         self, program: StanProgram, data: StanData, parameters: Mapping[str, Any]
     ) -> tuple[float, NDArray[np.float64]]:
         """Return log density and gradient; see :class:`hbstan.types.LogDensity`."""
-        values = plain_data(program.name, data)
         model = _model(self.compile(program))
+        values = matched_data(program, data)
         try:
             with QUIET:
                 table = model.log_prob(dict(parameters), data=values, sig_figs=_EXACT)
@@ -170,8 +176,8 @@ class CmdStanBackend:
         """Run generated quantities; see :class:`hbstan.types.GeneratesQuantities`."""
         from hbstan.backends.stan_csv import write_draws
 
-        values = plain_data(program.name, data)
         model = _model(self.compile(program))
+        values = matched_data(program, data)
         with (
             tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
             QUIET,

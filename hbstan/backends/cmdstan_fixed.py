@@ -100,10 +100,10 @@ def run_fixed(
     SamplingError
         If the run fails, e.g. in a ``reject`` of the program's.
     """
-    from hbstan.backends.stan_data import plain_data
+    from hbstan.backends.stan_data import matched_data
 
     model = _model(program)
-    values = plain_data(program.name, data)
+    values = matched_data(program, data)
     with tempfile.TemporaryDirectory(prefix="hbstan-") as folder, QUIET:
         try:
             fit = model.sample(

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan.backends.cmdstan_run import QUIET, run_error, sampler_arguments
 from hbstan.backends.inits import plain_inits
 from hbstan.backends.stan_data import plain_data
+from hbstan.program import declared, matched
 from hbstan.types import RawDraws, SamplerSettings, StanData, StanProgram
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class RepeatedCmdStan:
         variables: Iterable[str] | None = None,
     ) -> None:
         self._program = program
+        self._declared = declared(program)
         self._parameters = compiled.parameters()
         self._versions = dict(versions)
         self._names = None if variables is None else frozenset(variables)
@@ -128,8 +130,10 @@ class RepeatedCmdStan:
         SamplingError
             If a chain fails; ``console`` holds what CmdStan said.
         """
-        values = plain_data(self._program.name, data)
-        starts = plain_inits(settings.inits, self._parameters)
+        plain = plain_data(self._program.name, data)
+        values = matched(self._program.name, self._declared, plain)
+        kinds = self._declared.outputs
+        starts = plain_inits(settings.inits, self._parameters, kinds=kinds, data=values)
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="hbstan-") as folder:
             try:

@@ -7,7 +7,8 @@ from typing import Any
 
 from hbstan.backends.stan_data import plain_values
 from hbstan.errors import SettingsError
-from hbstan.types import Inits
+from hbstan.program import Type, fitted
+from hbstan.types import Inits, StanData
 
 __all__ = ["PlainInits", "plain_inits"]
 
@@ -20,7 +21,12 @@ _LEGAL = (
 
 
 def plain_inits(
-    inits: Inits | str, parameters: Iterable[str], *, complete: bool = False
+    inits: Inits | str,
+    parameters: Iterable[str],
+    *,
+    complete: bool = False,
+    kinds: Mapping[str, Type] | None = None,
+    data: StanData | None = None,
 ) -> PlainInits:
     """Return initial values in plain types, checked against the program.
 
@@ -34,6 +40,10 @@ def plain_inits(
         without elements need not be among them.
     complete : bool
         Whether every parameter must be given.
+    kinds : mapping of str to Type, optional
+        The types of variables, whose shapes the values must have.
+    data : mapping, optional
+        The data in plain types, of which sizes may speak.
 
     Returns
     -------
@@ -43,23 +53,32 @@ def plain_inits(
     ------
     SettingsError
         If a name is no parameter, a parameter is missing where all must be given, or
-        a value is no number.
+        a value is no number or of another shape.
     """
     if inits is None:
         return None
     names = tuple(parameters)
+
+    def start_of(where: str, start: Any) -> dict[str, Any]:
+        values = _plain_start(where, start, names, complete)
+        return {
+            name: fitted(
+                f"{where}: {name!r}", value, kinds[name], data or {}, SettingsError
+            )
+            if kinds and name in kinds
+            else value
+            for name, value in values.items()
+        }
+
     if isinstance(inits, Mapping):
-        return _plain_start("inits", inits, names, complete)
+        return start_of("inits", inits)
     if isinstance(inits, str):
         raise SettingsError(
             f"inits is the text {inits!r}, but must be {_LEGAL}.",
             remedy="Read the file and pass its content as a mapping.",
         )
     if isinstance(inits, Sequence):
-        return [
-            _plain_start(f"inits[{i}]", start, names, complete)
-            for i, start in enumerate(inits)
-        ]
+        return [start_of(f"inits[{i}]", start) for i, start in enumerate(inits)]
     return float(inits)
 
 

@@ -2,8 +2,10 @@
 
 Both engines take data and initial values as JSON, and each says in words of its own
 what it cannot read. What no Stan program can take is refused here, with the
-variable's name; what only this program refuses (a missing variable, a length, a
-bound) is left to the engine, whose words :func:`in_plain_words` makes readable.
+variable's name, and what the program's declarations refuse (a missing variable, a
+shape, a number that is not whole). What only a running program can tell (a bound, a
+size that it computes) is left to the engine, whose words :func:`in_plain_words` makes
+readable.
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ from typing import TYPE_CHECKING, Any
 from hbstan.data.stanjson import LEGAL, rectangular, within_32_bits
 from hbstan.data.values import show
 from hbstan.errors import DataError, HbstanError
+from hbstan.program import declared, matched
 
 if TYPE_CHECKING:
-    from hbstan.types import StanData
+    from numpy.typing import NDArray
 
-__all__ = ["in_plain_words", "plain_data", "plain_values"]
+    from hbstan.types import StanData, StanProgram
+
+__all__ = ["in_plain_words", "matched_data", "plain_data", "plain_values"]
 
 #: How the engines begin to complain of a variable, missing or not.
 _COMPLAINTS = (
@@ -29,6 +34,24 @@ _COMPLAINTS = (
         r"variable name=(?P<name>\w+)[^\n]*"
     ),
 )
+
+
+def matched_data(program: StanProgram, data: StanData) -> dict[str, Any]:
+    """Return Stan data in plain types, of the shapes that ``program`` declares.
+
+    Parameters
+    ----------
+    program : StanProgram
+        One that compiles.
+    data : mapping
+        As for :func:`plain_data`.
+
+    Raises
+    ------
+    DataError
+        As :func:`plain_data` and :func:`hbstan.program.matched`.
+    """
+    return matched(program.name, declared(program), plain_data(program.name, data))
 
 
 def plain_data(program: str, data: StanData) -> dict[str, Any]:
@@ -107,6 +130,9 @@ def in_plain_words(text: str, data: StanData) -> str:
 
 
 def _plain(where: str, value: Any, error: type[HbstanError]) -> Any:
+    _refuse_missing(where, value, error)
+    if hasattr(value, "iloc") and not hasattr(value, "tolist"):  # a table of numbers
+        value = value.to_numpy()
     if hasattr(value, "dtype") and _is_numeric(value.dtype):
         return _plain_array(where, value, error)
     if not isinstance(value, list | tuple | Mapping) and hasattr(value, "tolist"):
@@ -119,6 +145,35 @@ def _plain(where: str, value: Any, error: type[HbstanError]) -> Any:
         ]
         return rectangular(where, items, error)
     return _plain_number(where, value, error)
+
+
+def _refuse_missing(where: str, value: Any, error: type[HbstanError]) -> None:
+    """Refuse arrays that mark values as missing; their numbers say nothing of it."""
+    import numpy as np
+
+    missing = _marks(value)
+    if missing is None or not missing.any():
+        return
+    places = np.argwhere(missing)
+    place = ", ".join(str(i + 1) for i in places[0])
+    more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+    raise error(
+        f"{where}{f'[{place}]' if place else ''} is missing{more}; legal: {LEGAL}.",
+        remedy="Leave missing values out of the data, or model them as parameters.",
+    )
+
+
+def _marks(value: Any) -> NDArray[Any] | None:
+    """Return where an array has no value: a mask, or what pandas and others say."""
+    import numpy as np
+
+    if isinstance(value, np.ma.MaskedArray):
+        return np.ma.getmaskarray(value)
+    for name in ("isna", "isnull", "is_null"):
+        told = getattr(value, name, None)
+        if callable(told):
+            return np.asarray(told(), dtype=bool)
+    return None
 
 
 def _is_numeric(dtype: Any) -> bool:

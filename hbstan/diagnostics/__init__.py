@@ -42,8 +42,9 @@ def diagnose(
     ----------
     fit : xarray.DataTree or Fit
         With the groups ``posterior`` and, for the sampler's own checks,
-        ``sample_stats``. An attribute ``sampled`` of the root (a JSON list) names
-        the variables that the sampler moves; without it all count as such.
+        ``sample_stats``. Attributes of the root (JSON lists) name the variables that
+        the sampler moves, ``sampled`` (without it all count as such), and those of
+        them that are ``constant`` by declaration, such as a simplex of one element.
     thresholds : Thresholds, optional
         The limits.
 
@@ -91,4 +92,5 @@ def diagnose(
 def _sampled(tree: xr.DataTree) -> set[str] | None:
     names = tree.attrs.get("sampled")
     # An empty list comes from a backend that does not tell.
-    return set(json.loads(names)) or None if names else None
+    sampled = set(json.loads(names)) if names else set()
+    return sampled - set(json.loads(tree.attrs.get("constant", "[]"))) or None

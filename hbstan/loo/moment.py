@@ -76,11 +76,7 @@ class Densities:
         import numpy as np
         import xarray as xr
 
-        names = self._fit.provenance["sampled"]
-        draws = {
-            n: self._fit.posterior[n].transpose("chain", "draw", ...) for n in names
-        }
-        arrays = {n: d.values for n, d in draws.items()}
+        arrays = {name: draws.values for name, draws in self._fit.sampled.items()}
         shape = next(iter(arrays.values())).shape[:2]
         points = [
             self._whole.unconstrain({n: a[index] for n, a in arrays.items()})

@@ -233,17 +233,12 @@ def _check_labels(
 
 def _sampled(fit: Fit) -> dict[str, tuple[NDArray[Any], bool]]:
     """Return the draws of the program's parameters, and which are one a group."""
-    names = [
-        name for name in fit.provenance.get("sampled", ()) if name in fit.posterior
-    ]
-    if not names:
+    arrays = fit.sampled
+    if not arrays:
         raise FitError(
             f"the fit of {fit.model} does not tell which variables are parameters.",
             remedy="Fit again with hb.fit.",
         )
-    arrays = {
-        name: fit.posterior[name].transpose("chain", "draw", ...) for name in names
-    }
     return {name: (a.values, "group" in a.dims) for name, a in arrays.items()}
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import models
 from hbstan.errors import ModelError, PriorError, SettingsError
-from hbstan.fit import program_hash
 from hbstan.plan import Plan, plan
+from hbstan.provenance import program_hash
 from hbstan.types import MAX_SEED, SamplerSettings
 
 if TYPE_CHECKING:

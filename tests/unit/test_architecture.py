@@ -25,8 +25,8 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("files", "types", "results", "priors", "storage"),
     ("data", "datasets", "models", "simulate"),
-    ("compile", "includes", "staging", "backends", "toolchain"),
-    ("convert", "plan", "parameterization"),
+    ("includes", "program", "compile", "staging", "backends", "toolchain"),
+    ("convert", "plan", "parameterization", "provenance"),
     ("diagnostics",),
     ("fit",),
     (
@@ -42,7 +42,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
 )
 #: Imports that the order forbids and that are accepted all the same.
 ACCEPTED: Mapping[tuple[str, str], str] = {
-    ("hbstan.fit", "hbstan.__version__"): "a fit records the package's version",
+    ("hbstan.provenance", "hbstan.__version__"): "a fit records the package's version",
     ("hbstan.sbc.run", "hbstan.__version__"): "a store is of one version",
     ("hbstan.cli.app", "hbstan.__version__"): "--version prints it",
     ("hbstan.workflow.request", "hbstan.__version__"): "a folder is of one version",
@@ -59,7 +59,7 @@ VOICES = frozenset({"report", "cli", "__main__"})
 HEAVY = ENGINES | {
     *("numpy", "pandas", "scipy", "xarray", "matplotlib", "pyarrow", "h5py"),
     *("arviz", "arviz_base", "arviz_stats", "arviz_plots", "h5netcdf"),
-    *("rich", "typer", "jinja2", "pymare", "sympy"),
+    *("rich", "typer", "jinja2", "pymare", "sympy", "lark"),
 }
 #: What may be imported with the module all the same: the command line's own tools.
 LIGHT_FOR: Mapping[str, frozenset[str]] = {

@@ -323,7 +323,7 @@ def test_data_become_plain(value: Any, plain: Any) -> None:
         ("1", "p: the datum 'y' is '1'"),
         ([1, None], "'y'[2] is None"),
         (np.array(["a"]), "'y'[1] is 'a'"),
-        (pd.Series([1, None], dtype="Int64"), "'y'[2] is <NA>"),
+        (pd.Series([1, None], dtype="Int64"), "'y'[2] is missing"),
         ([[1], [2, 3]], "'y' is ragged"),
         ([[[1], [2]], [[1], [2, 3]]], "'y'[2] is ragged"),
         ([1, [2]], "'y' is ragged"),

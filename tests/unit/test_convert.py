@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from hbstan.convert import SAMPLE_STATS, Labels, to_tree
+from hbstan.convert import SAMPLE_STATS, Labels, stored_data, to_tree
 from hbstan.errors import ConvertError
+from hbstan.program import Type
 from hbstan.types import RawDraws
 
 CHAINS, DRAWS, GROUPS = 2, 5, 3
@@ -67,20 +68,22 @@ def test_replicates_go_to_the_posterior_predictive() -> None:
     assert np.array_equal(predictive["y"], block(GROUPS, start=7))
 
 
-def test_replicates_of_counts_are_whole_numbers() -> None:
-    assert tree()["posterior_predictive"]["y"].dtype == np.int64
-
-
-def test_replicates_of_estimates_stay_real() -> None:
-    data = {**DATA, "y": [0.0, 1.5, 2.0]}
-    got = to_tree(raw(), data, labels=LABELS)
-    assert got["posterior_predictive"]["y"].dtype == float
+@pytest.mark.parametrize(("declared", "dtype"), [("int", int), ("real", float)])
+@pytest.mark.parametrize("y", [[0, 1, 2], [0.0, 1.5, 2.0]])
+def test_replicates_have_the_declared_type(
+    declared: str, dtype: type, y: list[float]
+) -> None:
+    kinds = {"y_rep": Type(declared, ("J",))}
+    got = to_tree(raw(), {**DATA, "y": y}, labels=LABELS, kinds=kinds)
+    assert got["posterior_predictive"]["y"].dtype == dtype
+    assert np.array_equal(got["posterior_predictive"]["y"], block(GROUPS, start=7))
 
 
 def test_replicates_that_are_not_finite_stay_real() -> None:
     y_rep = block(GROUPS)
     y_rep[0, 0, 0] = np.nan
-    got = to_tree(only(mu=block(), y_rep=y_rep), DATA, labels=LABELS)
+    kinds = {"y_rep": Type("int", ("J",))}
+    got = to_tree(only(mu=block(), y_rep=y_rep), DATA, labels=LABELS, kinds=kinds)
     assert np.isnan(got["posterior_predictive"]["y"].values[0, 0, 0])
 
 
@@ -308,3 +311,28 @@ def test_attributes_belong_to_the_root() -> None:
 def test_without_labels_dimensions_are_automatic() -> None:
     got = to_tree(raw(), DATA)
     assert got["posterior"]["theta"].sizes["theta_dim_0"] == GROUPS
+
+
+# Names that are dimensions too
+
+
+@pytest.mark.parametrize("name", ["chain", "draw", "sample", "group", "theta_dim_0"])
+def test_a_variable_called_like_a_dimension_is_kept(name: str) -> None:
+    data = {name: np.arange(4), "J": 3}
+    variables = {name: block(start=3), "theta": block(2), "mu": block(3)}
+    labels = Labels(coords=LABELS.coords, dims={"mu": ["group"]})
+    got = to_tree(RawDraws(variables, {}), data, labels=labels)
+    assert np.array_equal(got["posterior"][f"{name}__"], block(start=3))
+    assert got["posterior"]["mu"].dims == ("chain", "draw", "group")
+    assert got["posterior"]["theta"].dims == ("chain", "draw", "theta_dim_0")
+    # And the data are read again under the program's names.
+    stan, coords = stored_data(got)
+    assert np.array_equal(stan[name], np.arange(4))
+    assert coords["group"] == list(LABELS.coords["group"])
+
+
+def test_other_names_stay_as_they_are() -> None:
+    names = ("draws", "chain_", "x_dim_0", "theta_dim_a", "theta_dim_0x", "dim_0")
+    variables = {**{name: block() for name in names}, "theta": block(2)}
+    got = to_tree(RawDraws(variables, {}), {})
+    assert set(got["posterior"].data_vars) == {*names, "theta"}
