@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
 from hbstan.errors import HbstanError
-from hbstan.files import require_writable
+from hbstan.files import require_writable, scratch_folder
 from hbstan.results import Check, Checks, Outcome
 from hbstan.types import SamplerSettings, StanProgram
 
@@ -142,7 +141,7 @@ def _stanli() -> Check:
     label, rule = "Backend stanli", "draws"
     try:
         backend = StanliBackend()
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder() as folder:
             program = StanProgram(Path(folder) / "probe.stan")
             program.file.write_text(_PROBE, encoding="utf-8")
             settings = SamplerSettings(

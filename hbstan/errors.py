@@ -19,8 +19,10 @@ __all__ = [
     "NotSupportedError",
     "PriorError",
     "SamplingError",
+    "ScratchError",
     "SettingsError",
     "StoreError",
+    "TimeLimitError",
     "ToolchainError",
     "WorkerError",
 ]
@@ -103,6 +105,27 @@ class SamplingError(BackendError):
     ) -> None:
         super().__init__(message, remedy=remedy)
         self.console = console
+
+
+class TimeLimitError(SamplingError):
+    """A fit was ended because it took longer than it was given."""
+
+    @classmethod
+    def after(
+        cls, name: str, timeout: float | None, console: str = ""
+    ) -> TimeLimitError:
+        """Return the error of a fit of ``name`` that had ``timeout`` seconds."""
+        given = "the time that it was given" if timeout is None else f"{timeout:g} s"
+        return cls(
+            f"{name}: no result within {given}; it was ended.",
+            remedy="Give it more time (timeout, in calibrations fit_timeout), or see "
+            "whether the program or the generator has a loop that does not end.",
+            console=console,
+        )
+
+
+class ScratchError(BackendError):
+    """The folder for temporary files is full or cannot be written."""
 
 
 class CompileError(BackendError):

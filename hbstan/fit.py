@@ -318,6 +318,7 @@ def fit(
     step_size: float | None = None,
     inits: Inits = None,
     parallel_chains: int | None = None,
+    timeout: float | None = None,
     backend: str | Backend = "auto",
     progress: Progress | None = None,
 ) -> Fit:
@@ -347,7 +348,7 @@ def fit(
     seed : int, optional
         By default a fresh one, which is recorded.
     chains, iter_warmup, iter_sampling, adapt_delta, max_treedepth, thin, \
-save_warmup, metric, step_size, inits, parallel_chains
+save_warmup, metric, step_size, inits, parallel_chains, timeout
         See :class:`hbstan.types.SamplerSettings`.
     backend : str or Backend
         ``"auto"``, ``"cmdstan"`` or ``"stanli"``; see
@@ -386,6 +387,7 @@ save_warmup, metric, step_size, inits, parallel_chains
         step_size=step_size,
         inits=inits,
         parallel_chains=parallel_chains,
+        timeout=timeout,
     )
     engine, data = choose(backend), read(data)
 

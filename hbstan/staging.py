@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hbstan.errors import CompileError
+from hbstan.files import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -118,7 +118,7 @@ def _workshop(partial: Path) -> Iterator[Path]:
         yield workshop
         shutil.rmtree(workshop)
     else:
-        with tempfile.TemporaryDirectory(prefix="hbstan-build-") as folder:
+        with scratch_folder("build-") as folder:
             yield Path(folder)
 
 

@@ -131,6 +131,9 @@ class SamplerSettings:
         See :data:`Inits`.
     parallel_chains : int, optional
         Chains at a time; by default one per core.
+    timeout : float, optional
+        Seconds that the fit, all its chains together, may take before it is ended and
+        has failed; by default as long as it takes.
 
     Raises
     ------
@@ -150,6 +153,7 @@ class SamplerSettings:
     step_size: float | None = None
     inits: Inits = None
     parallel_chains: int | None = None
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         _whole(self, "seed", 0, MAX_SEED)
@@ -170,6 +174,9 @@ class SamplerSettings:
             _in_range("step_size", self.step_size, 1e-300, 1e300, text)
         if self.parallel_chains is not None:
             _whole(self, "parallel_chains", 1, 1000)
+        if self.timeout is not None:
+            text = "a positive number of seconds, or None for no limit"
+            _in_range("timeout", self.timeout, 1e-3, 1e9, text)
         self._check_inits()
 
     def _check_inits(self) -> None:

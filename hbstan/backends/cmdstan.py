@@ -6,17 +6,18 @@ a temporary folder of their own, and read back as arrays.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hbstan.backends.cmdstan_model import deadline, model_of
 from hbstan.backends.cmdstan_run import DIGITS, QUIET, run_error, sampler_arguments
-from hbstan.backends.console import iterations_as_progress
+from hbstan.backends.console import iterations
 from hbstan.backends.inits import plain_inits
 from hbstan.backends.stan_data import matched_data
 from hbstan.errors import SamplingError, ToolchainError
+from hbstan.files import scratch_folder
 from hbstan.program import declared
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
 
@@ -109,7 +110,10 @@ class CmdStanBackend:
             If initial values are not those of the program's parameters. CmdStan
             draws those at random that are not given.
         SamplingError
-            If a chain fails; ``console`` holds what CmdStan said.
+            If a chain fails; ``console`` holds what CmdStan said. Of these,
+            TimeLimitError if the fit took longer than it may.
+        ScratchError
+            If the folder for temporary files is full.
         """
         compiled = self.compile(program, progress=progress)
         values = matched_data(program, data)
@@ -119,25 +123,22 @@ class CmdStanBackend:
             kinds=declared(program).outputs,
             data=values,
         )
-        model = _model(compiled)
+        listener = iterations(progress, settings.chains)
+        model = model_of(compiled.exe, listener=listener)
         started = time.perf_counter()
-        with (
-            tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
-            QUIET,
-            iterations_as_progress(progress, settings.chains) as show,
-        ):
+        with scratch_folder() as folder, QUIET:
             try:
                 fit = model.sample(
                     data=values,
                     inits=starts,
                     output_dir=folder,
-                    show_console=show,
                     refresh=_REFRESH,
+                    timeout=deadline(settings.timeout),
                     **sampler_arguments(settings),
                 )
                 return self._raw(compiled, fit, settings, started)
             except (RuntimeError, ValueError, TypeError, OSError) as err:
-                raise run_error(program, values, folder, err) from err
+                raise run_error(program, values, folder, err, settings) from err
 
     def repeat(
         self, program: StanProgram, variables: Iterable[str] | None = None
@@ -158,7 +159,7 @@ class CmdStanBackend:
         self, program: StanProgram, data: StanData, parameters: Mapping[str, Any]
     ) -> tuple[float, NDArray[np.float64]]:
         """Return log density and gradient; see :class:`hbstan.types.LogDensity`."""
-        model = _model(self.compile(program))
+        model = model_of(self.compile(program).exe)
         values = matched_data(program, data)
         try:
             with QUIET:
@@ -176,14 +177,11 @@ class CmdStanBackend:
         """Run generated quantities; see :class:`hbstan.types.GeneratesQuantities`."""
         from hbstan.backends.stan_csv import write_draws
 
-        model = _model(self.compile(program))
+        model = model_of(self.compile(program).exe)
         values = matched_data(program, data)
-        with (
-            tempfile.TemporaryDirectory(prefix="hbstan-") as folder,
-            QUIET,
-        ):
-            files = write_draws(Path(folder), program.name, draws)
+        with scratch_folder() as folder, QUIET:
             try:
+                files = write_draws(Path(folder), program.name, draws)
                 out = model.generate_quantities(
                     data=values,
                     previous_fit=files,
@@ -227,13 +225,6 @@ class CmdStanBackend:
             step_size=fit.step_size,
             inv_metric=fit.inv_metric,
         )
-
-
-def _model(compiled: CompiledProgram) -> Any:
-    import cmdstanpy
-
-    with QUIET:
-        return cmdstanpy.CmdStanModel(exe_file=str(compiled.exe))
 
 
 def _extract(var: Any, columns: NDArray[Any]) -> NDArray[Any]:

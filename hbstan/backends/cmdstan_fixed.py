@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hbstan.backends.cmdstan_run import QUIET
+from hbstan.backends.cmdstan_model import deadline, model_of
+from hbstan.backends.cmdstan_run import QUIET, ended
 from hbstan.errors import CompileError, SamplingError
+from hbstan.files import scratch_folder
 from hbstan.includes import find_includes
 
 if TYPE_CHECKING:
@@ -65,17 +66,14 @@ def program_info(program: StanProgram) -> dict[str, dict[str, Any]]:
 @functools.lru_cache(maxsize=4)
 def _model(program: StanProgram) -> Any:
     """Return the compiled program, looked up once in each process."""
-    import cmdstanpy
-
     from hbstan.backends.cmdstan import CmdStanBackend
 
     compiled = CmdStanBackend().compile(program)
-    with QUIET:
-        return cmdstanpy.CmdStanModel(exe_file=str(compiled.exe))
+    return model_of(compiled.exe)
 
 
 def run_fixed(
-    program: StanProgram, data: StanData, *, seed: int
+    program: StanProgram, data: StanData, *, seed: int, timeout: float | None = None
 ) -> Mapping[str, NDArray[Any]]:
     """Run a program's generated quantities once, with fixed parameters.
 
@@ -87,6 +85,8 @@ def run_fixed(
         Its data.
     seed : int
         Of Stan's random numbers.
+    timeout : float, optional
+        Seconds that it may take.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def run_fixed(
 
     model = _model(program)
     values = matched_data(program, data)
-    with tempfile.TemporaryDirectory(prefix="hbstan-") as folder, QUIET:
+    with scratch_folder() as folder, QUIET:
         try:
             fit = model.sample(
                 data=values,
@@ -115,10 +115,14 @@ def run_fixed(
                 output_dir=folder,
                 sig_figs=_EXACT,
                 show_progress=False,
+                timeout=deadline(timeout),
             )
             names = fit.metadata.stan_vars
             return {name: fit.stan_variable(name)[0] for name in names}
         except (RuntimeError, ValueError, TypeError, OSError) as err:
+            outside = ended(program.name, folder, err, timeout)
+            if outside is not None:
+                raise outside from err
             raise SamplingError(
                 f"{program.name}: the generator failed: {err}",
                 remedy="Run it alone to see what it rejects.",

@@ -9,20 +9,19 @@ fails, and its draws are read once, where CmdStanPy goes through them several ti
 
 from __future__ import annotations
 
-import functools
 import json
 import re
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hbstan.backends.cmdstan_model import Finished, deadline, model_of
 from hbstan.backends.cmdstan_run import QUIET, run_error, sampler_arguments
 from hbstan.backends.inits import plain_inits
 from hbstan.backends.stan_data import plain_data
+from hbstan.files import scratch_folder
 from hbstan.program import declared, matched
 from hbstan.types import RawDraws, SamplerSettings, StanData, StanProgram
 
@@ -38,51 +37,6 @@ __all__ = ["RepeatedCmdStan", "header_and_rows", "read_columns"]
 _NEVER = 2**31 - 1
 #: Where a column's name ends being that of its variable.
 _INDEX = re.compile(r"[.:]")
-
-
-class _Finished(Exception):  # noqa: N818 - it is no error
-    """Leaves CmdStanPy's ``sample`` where all chains have run."""
-
-    def __init__(self, runset: Any) -> None:
-        super().__init__("all chains have run")
-        self.runset = runset
-
-
-@functools.cache
-def _lean_class() -> Any:
-    """Return a CmdStanModel that runs its program and leaves reading to others."""
-    import cmdstanpy
-
-    class LeanModel(cmdstanpy.CmdStanModel):  # type: ignore[misc]
-        def exe_info(self) -> dict[str, str]:
-            # Asked for in every run, by running the executable.
-            if not hasattr(self, "_info"):
-                self._info: dict[str, str] = super().exe_info()
-            return self._info
-
-        def _run_cmdstan(self, runset: Any, idx: int, **_: Any) -> None:
-            # CmdStanPy reads the messages line by line, and each line wakes it up;
-            # here they go to the same file, and nobody wakes up before the end.
-            with Path(runset.stdout_files[idx]).open("wb") as console:
-                done = subprocess.run(
-                    runset.cmd(idx),
-                    stdin=subprocess.DEVNULL,
-                    stdout=console,
-                    stderr=subprocess.STDOUT,
-                    check=False,
-                )
-            runset._set_retcode(idx, done.returncode)
-
-            def finished() -> None:
-                if runset._check_retcodes():
-                    raise _Finished(runset)
-
-            # Called when all chains have run. Where one has failed, CmdStanPy goes
-            # on to say so; were it never called, CmdStanPy would read the draws,
-            # which costs time and nothing else.
-            runset.raise_for_timeouts = finished
-
-    return LeanModel
 
 
 class RepeatedCmdStan:
@@ -114,9 +68,7 @@ class RepeatedCmdStan:
         self._names = None if variables is None else frozenset(variables)
         #: The columns that were met last; as a rule they stay the same.
         self._layout: _Layout | None = None
-        with QUIET:
-            self._model = _lean_class()(exe_file=str(compiled.exe))
-            self._model.exe_info()
+        self._model = model_of(compiled.exe, lean=True)
 
     def __call__(self, data: StanData, settings: SamplerSettings) -> RawDraws:
         """Draw from the posterior, one process per chain.
@@ -128,19 +80,22 @@ class RepeatedCmdStan:
         SettingsError
             If initial values are not those of the program's parameters.
         SamplingError
-            If a chain fails; ``console`` holds what CmdStan said.
+            If a chain fails; ``console`` holds what CmdStan said. Of these,
+            TimeLimitError if the fit took longer than it may.
+        ScratchError
+            If the folder for temporary files is full.
         """
         plain = plain_data(self._program.name, data)
         values = matched(self._program.name, self._declared, plain)
         kinds = self._declared.outputs
         starts = plain_inits(settings.inits, self._parameters, kinds=kinds, data=values)
         started = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="hbstan-") as folder:
+        with scratch_folder() as folder:
             try:
                 files = self._run(values, starts, settings, folder)
                 layout, columns = self._read(files, settings)
             except (RuntimeError, ValueError, TypeError, OSError) as err:
-                raise run_error(self._program, values, folder, err) from err
+                raise run_error(self._program, values, folder, err, settings) from err
         warm = columns.shape[1] - settings.draws
         stats, variables = layout.cut(columns)
         return RawDraws(
@@ -170,10 +125,11 @@ class RepeatedCmdStan:
                     inits=starts,
                     output_dir=folder,
                     refresh=_NEVER,
+                    timeout=deadline(settings.timeout),
                     **sampler_arguments(settings),
                 )
                 runset = fit.runset
-        except _Finished as end:
+        except Finished as end:
             runset = end.runset
         files: list[str] = runset.csv_files
         return files

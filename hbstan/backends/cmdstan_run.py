@@ -7,18 +7,29 @@ say.
 from __future__ import annotations
 
 import re
+import signal
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends.stan_data import in_plain_words
-from hbstan.errors import DataError, SamplingError
+from hbstan.errors import BackendError, DataError, SamplingError, TimeLimitError
+from hbstan.files import temporary_error
 
 if TYPE_CHECKING:
     from hbstan.types import SamplerSettings, StanData, StanProgram
 
-__all__ = ["DIGITS", "QUIET", "run_error", "sampler_arguments"]
+__all__ = [
+    "DIGITS",
+    "QUIET",
+    "ChainsEndedError",
+    "DeadlineError",
+    "ended",
+    "run_error",
+    "sampler_arguments",
+]
 
 #: Digits of draws: rounding far below any Monte Carlo error, and text that is
 #: written and read in half the time.
@@ -36,6 +47,37 @@ _COPY = re.compile(
     r"'(?:[^'\n]*/(?:\.build|hbstan-build-[^/'\n]*)/include/(?:d/)*(?P<include>[^'\n]+)"
     r"|(?:[^'\n]*/)?\w+\.stan)', line"
 )
+
+
+#: What mostly is behind a signal that ended a chain; others come from outside.
+_LIKELY = {
+    "SIGKILL": "as the system does when memory runs out",
+    "SIGXFSZ": "its file became larger than this process may write",
+    **dict.fromkeys(("SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE"), "it crashed"),
+}
+
+
+class DeadlineError(RuntimeError):
+    """The chains were ended at their deadline."""
+
+
+class ChainsEndedError(RuntimeError):
+    """Chains were ended by a signal; the number of the signal by chain."""
+
+    def __init__(self, signals: Mapping[int, int]) -> None:
+        words = [
+            f"chain {chain} was ended by {_named(s)}" for chain, s in signals.items()
+        ]
+        super().__init__("; ".join(words))
+
+
+def _named(number: int) -> str:
+    """Name a signal and what mostly is behind it."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    return f"{name} ({_LIKELY.get(name, 'from outside')})"
 
 
 class _Quiet:
@@ -113,9 +155,51 @@ def sampler_arguments(settings: SamplerSettings) -> dict[str, Any]:
     }
 
 
+def ended(
+    name: str, folder: str, err: Exception, timeout: float | None, console: str = ""
+) -> BackendError | None:
+    """Report a run that was ended from outside, or did not find room for its files.
+
+    Parameters
+    ----------
+    name : str
+        Of the program.
+    folder : str
+        Where the run's files are.
+    err : Exception
+        What came out of CmdStanPy.
+    timeout : float or None
+        Seconds that the run was given.
+    console : str
+        What CmdStan said.
+
+    Returns
+    -------
+    BackendError or None
+        None if the run ended by itself.
+    """
+    if isinstance(err, DeadlineError):
+        return TimeLimitError.after(name, timeout, console)
+    if isinstance(err, ChainsEndedError):
+        full = "SIGXFSZ" in str(err)
+        return SamplingError(
+            f"{name}: {err}.",
+            remedy="Raise the limit on file sizes (ulimit -f)."
+            if full
+            else "See that there is memory for all chains and their draws: fewer "
+            "parallel_chains or workers, fewer draws, or a larger machine.",
+            console=console,
+        )
+    return temporary_error(folder, err)
+
+
 def run_error(
-    program: StanProgram, data: StanData, folder: str, err: Exception
-) -> SamplingError | DataError:
+    program: StanProgram,
+    data: StanData,
+    folder: str,
+    err: Exception,
+    settings: SamplerSettings | None = None,
+) -> BackendError | DataError:
     """Report what CmdStan said, from its console files while they exist.
 
     Parameters
@@ -128,10 +212,12 @@ def run_error(
         Where the console files are.
     err : Exception
         What CmdStanPy raised.
+    settings : SamplerSettings, optional
+        With the time that the run was given.
 
     Returns
     -------
-    SamplingError or DataError
+    BackendError or DataError
         The latter if CmdStan did not come past the data.
     """
     files = sorted(Path(folder).glob("*stdout*.txt")) + sorted(
@@ -139,6 +225,10 @@ def run_error(
     )
     said = "\n".join(f.read_text(errors="replace") for f in dict.fromkeys(files))
     console = _with_own_files(program, said)
+    timeout = None if settings is None else settings.timeout
+    outside = ended(program.name, folder, err, timeout, console)
+    if outside is not None:
+        return outside
     telling = in_plain_words(_telling_lines(console), data) or str(err)
     if "Exception" in telling and not any(mark in console for mark in _STARTED):
         return DataError(

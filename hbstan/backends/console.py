@@ -1,24 +1,29 @@
-"""Stan's console lines as progress.
+"""How far the chains are, as progress.
 
-Both engines print ``Chain [1] Iteration:  100 / 2000 [  5%]  (Warmup)`` to
-standard output. While progress is wanted, standard output is caught and such
-lines become calls of the progress callback; nothing reaches the terminal.
+CmdStan writes ``Iteration:  100 / 2000 [  5%]  (Warmup)`` to a file of each chain,
+stanli calls a function. Neither goes through ``sys.stdout``, which belongs to the
+user and to all threads.
 """
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
 from hbstan.types import Progress
 
-__all__ = ["StepsOnly", "iterations_as_progress"]
+__all__ = ["Iterations", "StepsOnly", "iterations", "program_lines"]
 
-_ITERATION = re.compile(r"(?:Chain \[(\d+)\] )?Iteration:\s*(\d+) / (\d+)")
+_ITERATION = re.compile(r"Iteration:\s*(\d+) / (\d+)")
+#: What CmdStan writes in every run: settings, timings, progress.
+_USUAL = re.compile(
+    r"\s*$|\s*[\w ]+ = |\s*(?:method|data|random|output|sample|algorithm|engine|metric|"
+    r"adapt|generate_quantities|hmc|nuts|fixed_param|fitted_params)\b[^:]*$|"
+    r"Gradient evaluation took|1000 transitions using|Adjust your expectations|"
+    r"\s*Iteration:|\s*Elapsed Time:|\s*[\d.e+-]+ seconds \("
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class StepsOnly:
     """A progress callback that wants to hear of steps, but not of iterations.
 
     For logs, where minutes of compiling or waiting want a word, but thousands of
-    iterations do not. The engines then print no iterations, and nothing is caught.
+    iterations do not. The engines are then not asked for iterations.
 
     Parameters
     ----------
@@ -42,52 +47,58 @@ class StepsOnly:
             self.begin(step)
 
 
-class _IterationReader(io.TextIOBase):
-    """A text stream that reports the iterations summed over the chains."""
-
-    def __init__(self, progress: Progress, step: str, chains: int) -> None:
-        self._progress = progress
-        self._step = step
-        self._chains = chains
-        self._done: dict[str, int] = {}
-        # Chains print from threads of their own.
-        self._lock = Lock()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        for match in _ITERATION.finditer(text):
-            chain, done, total = match.groups()
-            everything = int(total) * self._chains
-            with self._lock:
-                self._done[chain or "1"] = int(done)
-                self._progress(self._step, sum(self._done.values()), everything)
-        return len(text)
-
-
-@contextmanager
-def iterations_as_progress(
-    progress: Progress | None, chains: int, step: str = "sampling"
-) -> Iterator[bool]:
-    """Catch standard output and report the iterations found in it.
+class Iterations:
+    """Reports the iterations of all chains together.
 
     Parameters
     ----------
-    progress : Progress or None
-        With None, or with :class:`StepsOnly`, nothing is caught.
+    progress : Progress
     chains : int
         Number of chains, for the total.
     step : str
         Name of the step that is reported.
-
-    Yields
-    ------
-    bool
-        Whether the engine should print its progress.
     """
+
+    def __init__(self, progress: Progress, chains: int, step: str = "sampling") -> None:
+        self._progress = progress
+        self._step = step
+        self._chains = chains
+        self._done: dict[int, int] = {}
+        # Chains run in threads of their own.
+        self._lock = Lock()
+
+    def at(self, chain: int, done: int, total: int) -> None:
+        """Note that a chain has done so many of its iterations."""
+        with self._lock:
+            self._done[chain] = done
+            everything = total * self._chains
+            self._progress(self._step, sum(self._done.values()), everything)
+
+    def read(self, chain: int, text: str) -> None:
+        """Note the iterations that a chain has written of."""
+        for match in _ITERATION.finditer(text):
+            self.at(chain, int(match[1]), int(match[2]))
+
+
+def iterations(progress: Progress | None, chains: int) -> Iterations | None:
+    """Return who is to be told of iterations; None if nobody wants to hear of them."""
     if progress is None or isinstance(progress, StepsOnly):
-        yield False
-        return
-    with redirect_stdout(_IterationReader(progress, step, chains)):
-        yield True
+        return None
+    return Iterations(progress, chains)
+
+
+def program_lines(console: str) -> list[str]:
+    """Return what the program and the engine said beside what CmdStan always writes.
+
+    Parameters
+    ----------
+    console : str
+        The chains' consoles, one after the other.
+
+    Returns
+    -------
+    list of str
+        Each line once, in order.
+    """
+    lines = [line.rstrip() for line in console.splitlines()]
+    return list(dict.fromkeys(x for x in lines if not _USUAL.match(x)))

@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from hbstan.backends.console import iterations_as_progress
+from hbstan.backends.console import Iterations, iterations
 from hbstan.backends.inits import plain_inits
 from hbstan.backends.stan_data import in_plain_words, plain_data
+from hbstan.backends.stanli_call import DeadlineError, model_class
 from hbstan.backends.stanli_density import Densities
 from hbstan.errors import (
     CompileError,
@@ -28,6 +26,7 @@ from hbstan.errors import (
     NotSupportedError,
     SamplingError,
     SettingsError,
+    TimeLimitError,
     ToolchainError,
 )
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
@@ -105,16 +104,14 @@ class StanliBackend:
             If a chain fails.
         """
         said: list[str] = []
-        with _warnings_kept(said):
-            model = self._model(program, data, settings.seed)
+        listener = iterations(progress, settings.chains)
+        values, mir = plain_data(program.name, data), self.compile(program)
+        model = _build(program, mir, values, said, settings, listener)
         _require_outputs(program, said)
         _require_parameters(program, model)
         started = time.perf_counter()
-        with (
-            iterations_as_progress(progress, settings.chains) as show,
-            _warnings_kept(said),
-        ):
-            fit = _run(program, model, settings, said, refresh=_REFRESH if show else 0)
+        refresh = 0 if listener is None else _REFRESH
+        fit = _run(program, model, settings, said, refresh=refresh)
         seconds = time.perf_counter() - started
         return _raw(model, fit, settings, seconds, said, self.versions())
 
@@ -134,8 +131,7 @@ class StanliBackend:
         self, program: StanProgram, data: StanData, parameters: Mapping[str, Any]
     ) -> tuple[float, NDArray[np.float64]]:
         """Return log density and gradient; see :class:`hbstan.types.LogDensity`."""
-        with _warnings_kept([]):  # of outputs, which the density does not need
-            model = self._model(program, data, seed=1)
+        model = self._model(program, data)
         try:
             value, gradient = model.log_prob_grad(model.unconstrain(parameters))
         except (RuntimeError, ValueError) as err:
@@ -152,13 +148,13 @@ class StanliBackend:
         CompileError, DataError
             If the program or its data are refused.
         """
-        with _warnings_kept([]):  # of outputs, which the density does not need
-            model = self._model(program, data, seed=1)
+        model = self._model(program, data)
         return Densities(model, partial(_unconstrained, model))
 
-    def _model(self, program: StanProgram, data: StanData, seed: int) -> Any:
+    def _model(self, program: StanProgram, data: StanData) -> Any:
+        # What is said is of outputs, which the density does not need.
         values = plain_data(program.name, data)
-        return _build(program, self.compile(program), values, seed)
+        return _build(program, self.compile(program), values, [])
 
 
 class _Repeated:
@@ -175,39 +171,37 @@ class _Repeated:
         self._mir = mir
         self._versions = versions
         self._names = None if variables is None else frozenset(variables)
-        self._lock = Lock()
-        #: Whether the program is known to be built without a warning.
-        self._silent = False
 
     def __call__(self, data: StanData, settings: SamplerSettings) -> RawDraws:
         """Draw from the posterior; see :meth:`StanliBackend.sample`."""
         started = time.perf_counter()
         said: list[str] = []
-        model = self._model(plain_data(self._program.name, data), settings.seed, said)
+        values = plain_data(self._program.name, data)
+        model = _build(self._program, self._mir, values, said, settings)
+        _require_outputs(self._program, said)
         _require_parameters(self._program, model)
         fit = _run(self._program, model, settings, said)
         seconds = time.perf_counter() - started
         return _raw(model, fit, settings, seconds, said, self._versions, self._names)
 
-    def _model(self, values: dict[str, Any], seed: int, said: list[str]) -> Any:
-        # Python's warning filters belong to the whole process, so they are touched
-        # by one thread at a time, and not at all once the program is known.
-        if self._silent:
-            try:
-                return _build(self._program, self._mir, values, seed)
-            except RuntimeWarning:  # these data are the first to make it warn
-                pass
-        with self._lock, _warnings_kept(said):
-            model = _build(self._program, self._mir, values, seed)
-        _require_outputs(self._program, said)
-        self._silent = not said
-        return model
 
-
-def _build(program: StanProgram, mir: str, values: Mapping[str, Any], seed: int) -> Any:
-    """Return stanli's model of a translated program with its data."""
+def _build(
+    program: StanProgram,
+    mir: str,
+    values: Mapping[str, Any],
+    said: list[str],
+    settings: SamplerSettings | None = None,
+    listener: Iterations | None = None,
+) -> Any:
+    """Return stanli's model of a translated program with its data, for one fit."""
+    until = None
+    if settings is not None and settings.timeout is not None:
+        until = time.monotonic() + settings.timeout
+    model = model_class(_stanli(), said, listener=listener, until=until)
     try:
-        return _stanli().Model(mir=mir, data=values, seed=seed)
+        return model(
+            mir=mir, data=values, seed=1 if settings is None else settings.seed
+        )
     except (RuntimeError, ValueError, TypeError) as err:
         if _UNKNOWN.search(str(err)):
             raise _not_supported(program, str(err)) from err
@@ -245,6 +239,9 @@ def _run(
             refresh=refresh,
             **starts,
         )
+    except DeadlineError as err:
+        console = "\n".join(said)
+        raise TimeLimitError.after(program.name, settings.timeout, console) from err
     except (RuntimeError, ValueError) as err:
         raise SamplingError(
             f"{program.name}: sampling with stanli failed: {_named(program, str(err))}",
@@ -319,17 +316,6 @@ def _compile_error(program: StanProgram, text: str) -> CompileError:
 def _named(program: StanProgram, text: str) -> str:
     """Put the user's file where stanli speaks of the program as a string."""
     return text.replace("in 'string'", f"in '{program.file}'")
-
-
-@contextmanager
-def _warnings_kept(said: list[str]) -> Iterator[None]:
-    """Add to ``said`` what is warned of in the body, instead of showing it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            yield
-        finally:
-            said.extend(str(warning.message) for warning in caught)
 
 
 def _require_outputs(program: StanProgram, said: list[str]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan import plots
+from hbstan.files import scratch_folder
 from hbstan.models import get
 from hbstan.predictive import prior_predictive
 from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
@@ -173,7 +173,7 @@ def calibrate(
     }
     retries: list[str] = []
     with (
-        tempfile.TemporaryDirectory() as scratch,
+        scratch_folder() as scratch,
         shared(executor, workers) as common["executor"],
     ):
         for number, (warmup, sampling) in enumerate(attempts):

@@ -139,14 +139,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
         If another process works in it, or it cannot be written.
     """
     with alone_in(path, "workflow's folder"):
-        _sweep(path)
         yield Folder(path)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what a killed process had begun to write; nobody else is at work."""
-    for file in path.rglob(".*.partial*"):
-        file.unlink(missing_ok=True)
 
 
 def require_same(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import sys
+import time
+import types
 from pathlib import Path
 from threading import Barrier, Event, Thread
 from typing import Any
@@ -18,21 +21,25 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hbstan import backends
+from hbstan.backends import cmdstan_run as run_module
 from hbstan.backends.cmdstan_build import toolchain_identity
 from hbstan.backends.cmdstan_repeat import header_and_rows, read_columns
-from hbstan.backends.cmdstan_run import QUIET
-from hbstan.backends.console import StepsOnly, iterations_as_progress
+from hbstan.backends.cmdstan_run import QUIET, ChainsEndedError, ended
+from hbstan.backends.console import StepsOnly, iterations, program_lines
 from hbstan.backends.fake import FakeBackend
 from hbstan.backends.inits import plain_inits
 from hbstan.backends.stan_csv import write_draws
 from hbstan.backends.stan_data import in_plain_words, plain_data
 from hbstan.backends.stanli import StanliBackend
+from hbstan.backends.stanli_call import DeadlineError, model_class
 from hbstan.doctor import usable_backend
 from hbstan.errors import (
     DataError,
     NotSupportedError,
     SamplingError,
+    ScratchError,
     SettingsError,
+    TimeLimitError,
     ToolchainError,
 )
 from hbstan.results import Check, Checks, Outcome
@@ -123,73 +130,138 @@ def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "pip install stanli" in caught.value.remedy
 
 
-def collect(text: str, chains: int, step: str = "sampling") -> list[tuple[Any, ...]]:
+def heard(*texts: tuple[int, str], chains: int) -> list[tuple[Any, ...]]:
     calls: list[tuple[Any, ...]] = []
-    with iterations_as_progress(lambda *args: calls.append(args), chains, step) as show:
-        assert show
-        sys.stdout.write(text)
+    listener = iterations(lambda *args: calls.append(args), chains)
+    assert listener is not None
+    for chain, text in texts:
+        listener.read(chain, text)
     return calls
 
 
 def test_iterations_are_summed_over_the_chains() -> None:
-    text = LINE.format(1, 100) + LINE.format(2, 50) + LINE.format(1, 200)
-    assert collect(text, chains=2) == [
+    one, two, more = (LINE.format(1, 100), LINE.format(2, 50), LINE.format(1, 200))
+    assert heard((0, one), (1, two), (0, more), chains=2) == [
         ("sampling", 100, 400),
         ("sampling", 150, 400),
         ("sampling", 250, 400),
     ]
 
 
-def test_a_single_chain_is_not_numbered() -> None:
-    text = "Iteration:  10 / 200 [  5%]  (Sampling)\n"
-    assert collect(text, chains=1, step="pilot") == [("pilot", 10, 200)]
-
-
 def test_other_lines_are_no_progress() -> None:
-    assert collect("Gradient evaluation took 1e-05 seconds\n\n", chains=1) == []
+    text = "Gradient evaluation took 1e-05 seconds\n\n"
+    assert heard((0, text), chains=1) == []
 
 
-def test_the_terminal_sees_nothing_while_progress_is_wanted(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    collect("a line\n", chains=1)
-    print("afterwards")
-    assert capsys.readouterr().out == "afterwards\n"
-
-
-def test_without_progress_nothing_is_caught(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with iterations_as_progress(None, 1) as show:
-        assert not show
-        print("a line")
-    assert capsys.readouterr().out == "a line\n"
-
-
-def test_who_wants_steps_only_gets_no_iterations(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_nobody_is_told_of_iterations_who_does_not_want_to_hear() -> None:
     named: list[str] = []
     steps = StepsOnly(named.append)
-    with iterations_as_progress(steps, 1) as show:
-        assert not show
-        print("a line")
+    assert iterations(None, 1) is None
+    assert iterations(steps, 1) is None
     for done in (0, 1):
         steps("compiling", done, 1)
-    assert capsys.readouterr().out == "a line\n"
     assert named == ["compiling"]
 
 
-def test_standard_output_comes_back_after_an_error() -> None:
+CONSOLE = """method = sample (Default)
+  sample
+    num_samples = 1000 (Default)
+    save_warmup = false (Default)
+data
+  file = /tmp/x/data.json
+stanc_version = stanc3 v2.35.0
+
+Gradient evaluation took 1.1e-05 seconds
+1000 transitions using 10 leapfrog steps per transition would take 0.11 seconds.
+Adjust your expectations accordingly!
+
+Iteration:    1 / 2000 [  0%]  (Warmup)
+theta is too large: 3.1
+theta is too large: 3.1
+ Elapsed Time: 0.006 seconds (Warm-up)
+               0.02 seconds (Sampling)
+"""
+
+
+def test_what_the_program_said_is_told_from_what_cmdstan_always_writes() -> None:
+    assert program_lines(CONSOLE) == ["theta is too large: 3.1"]
+
+
+STANLI = """
+import warnings
+def _print_sample_progress(chain, done, total, warmup): print("line")
+def _print_sample_reports(*args): print("reports")
+class _InterruptWatch:
+    def __init__(self): self.tripped = False
+    def raise_interrupt(self): raise KeyboardInterrupt
+_SamplePollCallback = staticmethod(lambda f: f)
+class Model:
+    def __init__(self, seed): warnings.warn("slow", RuntimeWarning)
+    def sample(self, *, draws=2):
+        watch = _InterruptWatch()
+        for i in range(draws):
+            _print_sample_progress(1, i + 1, draws, False)
+            if hasattr(watch, "poll") and watch.poll(None):
+                watch.raise_interrupt()
+        _print_sample_reports()
+        return draws
+"""
+
+
+def stanli_like() -> types.ModuleType:
+    """Return a module like stanli: a class that prints and warns."""
+    module = types.ModuleType("stanli_like")
+    exec(STANLI, module.__dict__)
+    return module
+
+
+def test_an_engine_in_process_speaks_to_its_own_fit_alone(
+    capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    module = stanli_like()
+    calls: list[tuple[Any, ...]] = []
+    said: list[str] = []
+    listener = iterations(lambda *args: calls.append(args), 1)
     before = sys.stdout
-
-    def fail() -> None:
-        with iterations_as_progress(lambda *_: None, 1):
-            raise ValueError
-
-    with pytest.raises(ValueError):
-        fail()
+    assert model_class(module, said, listener=listener)(seed=1).sample() == 2
+    assert said == ["slow"]
+    assert calls == [("sampling", 1, 2), ("sampling", 2, 2)]
     assert sys.stdout is before
+    assert capsys.readouterr().out == ""
+    assert len(recwarn) == 0
+    with pytest.warns(RuntimeWarning, match="slow"):  # the module is as it was
+        module.Model(seed=1).sample()
+    assert capsys.readouterr().out == "line\nline\nreports\n"
+
+
+def test_an_engine_in_process_stops_at_its_deadline() -> None:
+    model = model_class(stanli_like(), [], until=time.monotonic() - 1)(seed=1)
+    with pytest.raises(DeadlineError):
+        model.sample()
+    later = model_class(stanli_like(), [], until=time.monotonic() + 60)(seed=1)
+    assert later.sample() == 2
+
+
+def test_a_chain_that_was_killed_is_named_with_its_signal() -> None:
+    error = ended("p", "/", ChainsEndedError({2: 9, 3: 11}), None, "console")
+    assert isinstance(error, SamplingError)
+    assert "chain 2 was ended by SIGKILL (as the system does when memory" in str(error)
+    assert "chain 3 was ended by SIGSEGV (it crashed)" in str(error)
+    assert error.console == "console"
+
+
+def test_chains_at_their_deadline_are_a_failure_with_the_limit() -> None:
+    error = ended("p", "/", run_module.DeadlineError(), 2.5)
+    assert isinstance(error, TimeLimitError)
+    assert "p: no result within 2.5 s" in str(error)
+
+
+def test_a_full_temporary_folder_is_named(tmp_path: Path) -> None:
+    error = ended("p", str(tmp_path), OSError(errno.ENOSPC, "No space left"), None)
+    assert isinstance(error, ScratchError)
+    assert repr(str(tmp_path.parent)) in str(error)
+    assert "TMPDIR" in (error.remedy or "")
+    assert ended("p", str(tmp_path), ValueError("bad"), None) is None
 
 
 def read_csv(path: str) -> tuple[list[str], np.ndarray, str]:

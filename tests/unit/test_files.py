@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from hbstan.files import atomic_path
+from hbstan import files
+from hbstan.errors import ScratchError
+from hbstan.files import alone_in, atomic_path, scratch_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,3 +118,68 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("x")
     with pytest.raises(OSError), atomic_path(tmp_path / "taken" / "file"):
         pass
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    files._sweep.cache_clear()
+    yield tmp_path
+    files._sweep.cache_clear()
+
+
+def left(where: Path, name: str, seconds: float, owner: str | None) -> Path:
+    folder = where / f"hbstan-{name}"
+    folder.mkdir()
+    (folder / "draws.csv").write_text("1\n")
+    if owner is not None:
+        (folder / f".owner-{owner}").write_text("")
+    then = time.time() - seconds
+    os.utime(folder, (then, then))
+    return folder
+
+
+def test_temporary_folders_of_dead_processes_are_swept(temporary: Path) -> None:
+    here = platform.node()
+    dead = left(temporary, "dead", 3600, here)
+    young = left(temporary, "young", 5, here)
+    elsewhere = left(temporary, "elsewhere", 3600, "another-machine")
+    foreign = left(temporary, "foreign", 3600, None)
+    alive = left(temporary, "alive", 3600, here)
+    other = temporary / "something"
+    other.mkdir()
+    with FileLock(alive / f".owner-{here}"):
+        os.utime(alive, (1, 1))
+        with scratch_folder("x-") as folder:
+            assert Path(folder).name.startswith("hbstan-x-")
+            assert not dead.exists()
+            for kept in (young, elsewhere, foreign, alive, other):
+                assert kept.is_dir()
+    assert not Path(folder).exists()
+
+
+def test_a_folder_in_use_is_never_swept(temporary: Path) -> None:
+    with scratch_folder() as folder:
+        os.utime(folder, (1, 1))
+        files._sweep.cache_clear()
+        with scratch_folder():
+            assert Path(folder).is_dir()
+
+
+def test_without_a_temporary_folder_there_is_a_remedy(
+    monkeypatch: pytest.MonkeyPatch, temporary: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary / "gone"))
+    with pytest.raises(ScratchError, match="gone") as caught:
+        scratch_folder()
+    assert "TMPDIR" in (caught.value.remedy or "")
+
+
+def test_what_killed_writers_began_is_gone_when_a_folder_is_taken(
+    tmp_path: Path,
+) -> None:
+    begun = tmp_path / "deep" / ".0123.partial.json"
+    begun.parent.mkdir()
+    begun.write_text("{")
+    with alone_in(tmp_path, "store"):
+        assert not begun.exists()
