@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.backends.console import Iterations, iterations
 from hbstan.backends.inits import plain_inits
-from hbstan.backends.stan_data import in_plain_words, plain_data
+from hbstan.backends.stan_data import in_plain_words, matched_data, plain_data
 from hbstan.backends.stanli_call import DeadlineError, model_class
 from hbstan.backends.stanli_density import Densities
+from hbstan.backends.stanli_rejects import mend
 from hbstan.errors import (
     CompileError,
     DataError,
@@ -29,6 +30,7 @@ from hbstan.errors import (
     TimeLimitError,
     ToolchainError,
 )
+from hbstan.program import declared, matched
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ __all__ = ["StanliBackend"]
 
 _WHERE = re.compile(r"in '(?P<file>[^']*)', line (?P<line>\d+)")
 #: What stanli's compiler says of parts of Stan that it does not know.
-_UNKNOWN = re.compile(r"stanli (?:compile|write_array): unsupported|STANLI_NO_INTERP")
+_UNKNOWN = re.compile(
+    r"stanli (?:compile|write_array): unsupported|STANLI_NO_INTERP|^mir: "
+)
 _NO_START = re.compile(r"no starting value for parameter (?P<name>\w+)")
 #: Where a variable's name ends in the name of one of its elements.
 _INDEX = re.compile(r"[\[.:]")
@@ -103,17 +107,7 @@ class StanliBackend:
         SamplingError
             If a chain fails.
         """
-        said: list[str] = []
-        listener = iterations(progress, settings.chains)
-        values, mir = plain_data(program.name, data), self.compile(program)
-        model = _build(program, mir, values, said, settings, listener)
-        _require_outputs(program, said)
-        _require_parameters(program, model)
-        started = time.perf_counter()
-        refresh = 0 if listener is None else _REFRESH
-        fit = _run(program, model, settings, said, refresh=refresh)
-        seconds = time.perf_counter() - started
-        return _raw(model, fit, settings, seconds, said, self.versions())
+        return self.repeat(program)(data, settings, progress=progress)
 
     def repeat(
         self, program: StanProgram, variables: Iterable[str] | None = None
@@ -153,8 +147,8 @@ class StanliBackend:
 
     def _model(self, program: StanProgram, data: StanData) -> Any:
         # What is said is of outputs, which the density does not need.
-        values = plain_data(program.name, data)
-        return _build(program, self.compile(program), values, [])
+        mir = self.compile(program)
+        return _build(program, mir, matched_data(program, data), [])
 
 
 class _Repeated:
@@ -168,21 +162,48 @@ class _Repeated:
         variables: Iterable[str] | None,
     ) -> None:
         self._program = program
+        self._declared = declared(program)
         self._mir = mir
         self._versions = versions
         self._names = None if variables is None else frozenset(variables)
 
-    def __call__(self, data: StanData, settings: SamplerSettings) -> RawDraws:
+    def __call__(
+        self,
+        data: StanData,
+        settings: SamplerSettings,
+        *,
+        progress: Progress | None = None,
+    ) -> RawDraws:
         """Draw from the posterior; see :meth:`StanliBackend.sample`."""
         started = time.perf_counter()
         said: list[str] = []
-        values = plain_data(self._program.name, data)
-        model = _build(self._program, self._mir, values, said, settings)
+        listener = iterations(progress, settings.chains)
+        name = self._program.name
+        values = matched(name, self._declared, plain_data(name, data))
+        model = _build(self._program, self._mir, values, said, settings, listener)
         _require_outputs(self._program, said)
         _require_parameters(self._program, model)
-        fit = _run(self._program, model, settings, said)
+        refresh = 0 if listener is None else _REFRESH
+        fit = _run(self._program, model, settings, said, values, refresh=refresh)
+        said += self._mended(values, settings.seed, model.visited, fit.draws())
         seconds = time.perf_counter() - started
         return _raw(model, fit, settings, seconds, said, self._versions, self._names)
+
+    def _mended(
+        self, values: dict[str, Any], seed: int, points: Any, columns: Any
+    ) -> list[str]:
+        """Fill draws whose generated quantities failed; return what is to be said."""
+        text = self._declared.without_generated_quantities
+        rest = partial(_stanli().stan_to_mir, text)
+        failed, said = mend(_stanli(), self._mir, rest, values, seed, points, columns)
+        if not failed:
+            return []
+        total = columns.shape[0] * columns.shape[1]
+        where = _located(self._program, said) if said else "no message"
+        return [
+            f"generated quantities failed in {failed} of {total} draws, where they are "
+            f"NaN: {where}"
+        ]
 
 
 def _build(
@@ -204,10 +225,10 @@ def _build(
         )
     except (RuntimeError, ValueError, TypeError) as err:
         if _UNKNOWN.search(str(err)):
-            raise _not_supported(program, str(err)) from err
-        said = in_plain_words(_named(program, str(err)), values)
+            raise _not_supported(program, _lacking(program) or str(err)) from err
+        text = in_plain_words(_located(program, str(err)), values)
         raise DataError(
-            f"{program.name}: stanli refused the data: {said}",
+            f"{program.name}: stanli refused the data: {text}",
             remedy="Compare the data with the program's data block.",
         ) from err
 
@@ -217,11 +238,12 @@ def _run(
     model: Any,
     settings: SamplerSettings,
     said: list[str],
+    values: Mapping[str, Any],
     *,
     refresh: int = 0,
 ) -> Any:
     """Sample; on failure the console is what was ``said`` and the error."""
-    starts = _inits(model, settings)
+    starts = _inits(program, model, settings, values)
     try:
         return model.sample(
             chains=settings.chains,
@@ -244,7 +266,8 @@ def _run(
         raise TimeLimitError.after(program.name, settings.timeout, console) from err
     except (RuntimeError, ValueError) as err:
         raise SamplingError(
-            f"{program.name}: sampling with stanli failed: {_named(program, str(err))}",
+            f"{program.name}: sampling with stanli failed: "
+            f"{_located(program, str(err))}",
             remedy="Check the data, the priors and the initial values.",
             console="\n".join([*said, str(err)]),
         ) from err
@@ -313,9 +336,12 @@ def _compile_error(program: StanProgram, text: str) -> CompileError:
     )
 
 
-def _named(program: StanProgram, text: str) -> str:
-    """Put the user's file where stanli speaks of the program as a string."""
-    return text.replace("in 'string'", f"in '{program.file}'")
+def _located(program: StanProgram, text: str) -> str:
+    """Put the user's file where stanli speaks of a string, or does not say where."""
+    if "in 'string'" in text:
+        return text.replace("in 'string'", f"in '{program.file}'")
+    where = declared(program).where(text)
+    return text if where is None else f"{text} (in '{where[0]}', line {where[1]})"
 
 
 def _require_outputs(program: StanProgram, said: list[str]) -> None:
@@ -334,6 +360,16 @@ def _require_parameters(program: StanProgram, model: Any) -> None:
         )
 
 
+def _lacking(program: StanProgram) -> str:
+    """Name the first variable of a type that stanli does not have."""
+    known = declared(program)
+    for name, kind in (known.inputs | known.outputs).items():
+        if kind.name == "tuple" or kind.complex:
+            what = "tuples" if kind.name == "tuple" else "complex numbers"
+            return f"it declares {kind} {name}, and stanli has no {what}"
+    return ""
+
+
 def _not_supported(program: StanProgram, reason: str) -> NotSupportedError:
     return NotSupportedError(
         f"{program.name}: stanli cannot run all of this program: {reason}",
@@ -347,11 +383,22 @@ def _parameters(model: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_INDEX.split(n)[0] for n in model.constrained_names))
 
 
-def _inits(model: Any, settings: SamplerSettings) -> dict[str, Any]:
+def _inits(
+    program: StanProgram,
+    model: Any,
+    settings: SamplerSettings,
+    values: Mapping[str, Any],
+) -> dict[str, Any]:
     """Return initial values on the unconstrained scale, which stanli takes."""
     import numpy as np
 
-    inits = plain_inits(settings.inits, _parameters(model), complete=True)
+    inits = plain_inits(
+        settings.inits,
+        _parameters(model),
+        complete=True,
+        kinds=declared(program).outputs if settings.inits is not None else None,
+        data=values,
+    )
     if inits is None:
         return {}
     if isinstance(inits, float):

@@ -86,8 +86,28 @@ def model_class(
         )
     if until is not None:
         names["_InterruptWatch"] = functools.partial(_watch_class(stanli), until)
+    arrays: list[Any] = []
+
+    def pointer(array: Any) -> Any:
+        arrays.append(array)
+        return stanli._dptr(array)
+
+    names["_dptr"] = pointer
     own = {n: _seeing(stanli.Model.__dict__[n], names) for n in ("__init__", "sample")}
-    return type("Model", (stanli.Model,), own)
+    return type("Model", (stanli.Model,), {**own, "visited": _Visited(arrays)})
+
+
+class _Visited:
+    """The unconstrained points of the draws, which stanli's fit does not keep.
+
+    They are the first of the three arrays that the sampler is given last.
+    """
+
+    def __init__(self, arrays: list[Any]) -> None:
+        self._arrays = arrays
+
+    def __get__(self, model: Any, cls: Any) -> Any:
+        return self._arrays[-3]
 
 
 def _seeing(function: Any, names: dict[str, Any]) -> Callable[..., Any]:
