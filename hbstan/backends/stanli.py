@@ -21,8 +21,12 @@ from hbstan.backends.stan_data import in_plain_words, matched_data, plain_data
 from hbstan.backends.stanli_call import DeadlineError, model_class
 from hbstan.backends.stanli_density import Densities
 from hbstan.backends.stanli_rejects import mend
+from hbstan.backends.stanli_words import (
+    compile_error,
+    located,
+    not_supported,
+)
 from hbstan.errors import (
-    CompileError,
     DataError,
     NotSupportedError,
     SamplingError,
@@ -41,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StanliBackend"]
 
-_WHERE = re.compile(r"in '(?P<file>[^']*)', line (?P<line>\d+)")
 #: What stanli's compiler says of parts of Stan that it does not know.
 _UNKNOWN = re.compile(
     r"stanli (?:compile|write_array): unsupported|STANLI_NO_INTERP|^mir: "
@@ -80,7 +83,7 @@ class StanliBackend:
         try:
             mir: str = stanli.stan_to_mir(program.source(), include_paths=paths)
         except RuntimeError as err:
-            raise _compile_error(program, str(err)) from err
+            raise compile_error(program, str(err)) from err
         return mir
 
     def sample(
@@ -199,7 +202,7 @@ class _Repeated:
         if not failed:
             return []
         total = columns.shape[0] * columns.shape[1]
-        where = _located(self._program, said) if said else "no message"
+        where = located(self._program, said) if said else "no message"
         return [
             f"generated quantities failed in {failed} of {total} draws, where they are "
             f"NaN: {where}"
@@ -225,8 +228,8 @@ def _build(
         )
     except (RuntimeError, ValueError, TypeError) as err:
         if _UNKNOWN.search(str(err)):
-            raise _not_supported(program, _lacking(program) or str(err)) from err
-        text = in_plain_words(_located(program, str(err)), values)
+            raise not_supported(program, str(err)) from err
+        text = in_plain_words(located(program, str(err)), values)
         raise DataError(
             f"{program.name}: stanli refused the data: {text}",
             remedy="Compare the data with the program's data block.",
@@ -267,7 +270,7 @@ def _run(
     except (RuntimeError, ValueError) as err:
         raise SamplingError(
             f"{program.name}: sampling with stanli failed: "
-            f"{_located(program, str(err))}",
+            f"{located(program, str(err))}",
             remedy="Check the data, the priors and the initial values.",
             console="\n".join([*said, str(err)]),
         ) from err
@@ -321,34 +324,11 @@ def _stanli() -> Any:
     return stanli
 
 
-def _compile_error(program: StanProgram, text: str) -> CompileError:
-    """Turn stanc's text into a CompileError that names the user's file."""
-    text = text.replace("in 'string'", f"in '{program.file.name}'")
-    match = _WHERE.search(text)
-    file = match["file"] if match else program.file.name
-    if file == program.file.name:
-        file = str(program.file)
-    return CompileError(
-        f"{program.file} does not compile:\n{text.strip()}",
-        file=file,
-        line=int(match["line"]) if match else None,
-        remedy="Correct the program at that line and compile again.",
-    )
-
-
-def _located(program: StanProgram, text: str) -> str:
-    """Put the user's file where stanli speaks of a string, or does not say where."""
-    if "in 'string'" in text:
-        return text.replace("in 'string'", f"in '{program.file}'")
-    where = declared(program).where(text)
-    return text if where is None else f"{text} (in '{where[0]}', line {where[1]})"
-
-
 def _require_outputs(program: StanProgram, said: list[str]) -> None:
     """Refuse a program of which stanli would leave quantities out."""
     for text in said:
         if "unavailable" in text:
-            raise _not_supported(program, text.partition(" Please report")[0])
+            raise not_supported(program, text.partition(" Please report")[0])
 
 
 def _require_parameters(program: StanProgram, model: Any) -> None:
@@ -358,24 +338,6 @@ def _require_parameters(program: StanProgram, model: Any) -> None:
             "no sampling with fixed parameters.",
             remedy="Use backend='cmdstan' (hbstan install-cmdstan provides it).",
         )
-
-
-def _lacking(program: StanProgram) -> str:
-    """Name the first variable of a type that stanli does not have."""
-    known = declared(program)
-    for name, kind in (known.inputs | known.outputs).items():
-        if kind.name == "tuple" or kind.complex:
-            what = "tuples" if kind.name == "tuple" else "complex numbers"
-            return f"it declares {kind} {name}, and stanli has no {what}"
-    return ""
-
-
-def _not_supported(program: StanProgram, reason: str) -> NotSupportedError:
-    return NotSupportedError(
-        f"{program.name}: stanli cannot run all of this program: {reason}",
-        remedy="Use backend='cmdstan' (hbstan install-cmdstan provides it), or leave "
-        "out what stanli does not know.",
-    )
 
 
 def _parameters(model: Any) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def model_class(
         return stanli._dptr(array)
 
     names["_dptr"] = pointer
-    own = {n: _seeing(stanli.Model.__dict__[n], names) for n in ("__init__", "sample")}
+    own = {n: _seeing(getattr(stanli.Model, n), names) for n in ("__init__", "sample")}
     return type("Model", (stanli.Model,), {**own, "visited": _Visited(arrays)})
 
 

@@ -14,9 +14,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["mend"]
@@ -62,6 +61,8 @@ def mend(
     message : str
         What the program said in the first of them; empty if it does not say it again.
     """
+    import numpy as np
+
     failed = np.isnan(columns).all(axis=-1) & (columns.shape[-1] > 0)
     places = [tuple(place) for place in np.argwhere(failed)]
     if not places:
@@ -110,6 +111,8 @@ class _Evaluator:
         self, point: NDArray[np.float64], *, generated: bool
     ) -> tuple[NDArray[np.float64], str]:
         """Return the outputs at a point, NaN where they fail, and what was said."""
+        import numpy as np
+
         size = self._library.bs_param_num(self._model, True, generated)
         out = np.full(size, np.nan)
         theta = np.ascontiguousarray(point, dtype=float)

@@ -156,7 +156,7 @@ def _whole(where: str, value: Any, error: type[HbstanError]) -> Any:
         raise error(
             f"{at} is {array[tuple(broken[0])]}; legal: a whole number, as the program "
             "declares int.",
-            remedy="Correct the value, or declare it real in the program.",
+            remedy="Correct the value, or declare it real in the program's data block.",
         )
     largest = np.abs(array).max(initial=0.0)
     if largest >= 2.0**31:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from hbstan.backends.cmdstan import CmdStanBackend
 from hbstan.backends.stanli import StanliBackend
-from hbstan.errors import DataError, NotSupportedError, SamplingError
+from hbstan.errors import DataError, SamplingError
 from hbstan.types import RawDraws, SamplerSettings, StanProgram
 
 SETTINGS = SamplerSettings(seed=1, chains=4, iter_warmup=500, iter_sampling=1000)
@@ -116,17 +116,3 @@ def test_stanli_says_where_no_start_is_found(tmp_path: Path) -> None:
     text = 'parameters { real m; }\nmodel { m ~ normal(0, 1);\n reject("never"); }'
     with pytest.raises(SamplingError, match=r"never.*own\.stan', line 3"):
         StanliBackend().sample(program(tmp_path, text), {}, SETTINGS)
-
-
-@pytest.mark.parametrize(
-    ("declaration", "words"),
-    [
-        ("tuple(real, real) t = (mu, mu);", r"tuple\(real, real\) t, .* no tuples"),
-        ("array[2] complex c = {2i, 1i};", r"array\[2\] complex c, .* no complex"),
-    ],
-)
-def test_types_that_stanli_lacks(tmp_path: Path, declaration: str, words: str) -> None:
-    text = PARAMETERS.replace("real twice = 2 * mu;", declaration)
-    with pytest.raises(NotSupportedError, match=words) as caught:
-        StanliBackend().sample(program(tmp_path, text), {}, SETTINGS)
-    assert "backend='cmdstan'" in str(caught.value.remedy)
