@@ -54,8 +54,8 @@ _LOG_LIKELIHOODS = {
     "log_lik_group": "log_likelihood_group",
 }
 _REP = "_rep"
-#: The dimensions of every sampled variable, and the one that ArviZ makes of them.
-_SAMPLE_DIMS = ("chain", "draw", "sample")
+#: Dimensions that sampled variables have, or get in ArviZ's functions.
+_TAKEN = ("chain", "draw", "sample", "ci_bound", "summary", "column", "plot_axis")
 #: What stands behind a name that is also a dimension's.
 _BESIDE = "__"
 
@@ -196,7 +196,7 @@ def kept_as(name: str, variables: Mapping[str, NDArray[Any]], labels: Labels) ->
     """
     of, found, number = name.rpartition("_dim_")
     automatic = bool(found) and of in variables and number.isdecimal()
-    taken = name in _SAMPLE_DIMS or name in labels.coords or automatic
+    taken = name in _TAKEN or name in labels.coords or automatic
     return name + _BESIDE if taken else name
 
 

@@ -316,7 +316,7 @@ def test_without_labels_dimensions_are_automatic() -> None:
 # Names that are dimensions too
 
 
-@pytest.mark.parametrize("name", ["chain", "draw", "sample", "group", "theta_dim_0"])
+@pytest.mark.parametrize("name", ["chain", "draw", "ci_bound", "group", "theta_dim_0"])
 def test_a_variable_called_like_a_dimension_is_kept(name: str) -> None:
     data = {name: np.arange(4), "J": 3}
     variables = {name: block(start=3), "theta": block(2), "mu": block(3)}
