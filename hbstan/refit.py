@@ -11,8 +11,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,14 @@ from hbstan import models
 from hbstan.backends import choose
 from hbstan.convert import stored_data
 from hbstan.data.systems import kinds, restore
-from hbstan.errors import FitError, HbstanError, SettingsError
+from hbstan.errors import FitError, HbstanError, SettingsError, TimeLimitError
+from hbstan.files import scratch_folder
 from hbstan.fit import Fit, fit_plan
 from hbstan.plan import Plan, plan
 from hbstan.priors import priors_from_records
 from hbstan.provenance import program_hash
 from hbstan.sbc.executors import Pool
+from hbstan.sbc.time_limit import Note, TimeLimit, last_words, require_seconds
 from hbstan.types import SamplerSettings
 
 if TYPE_CHECKING:
@@ -156,7 +158,10 @@ def refit(
     progress : Progress, optional
         Called as ``progress("refits", done, total)``.
     **settings
-        Sampler settings in the place of the fit's, e.g. ``adapt_delta=0.99``.
+        Sampler settings in the place of the fit's, e.g. ``adapt_delta=0.99``. Each
+        refit has ``timeout`` seconds, by default 100 times what the fit took, but at
+        least a minute; with a time that is given it is done by processes, which can be
+        ended wherever they stand.
 
     Returns
     -------
@@ -187,7 +192,9 @@ def refit(
     if not jobs:
         return []
     choose(backend).compile(jobs[0].plan.program)
-    pool = Pool(executor, min(workers, len(jobs)) if workers else None)
+    killable = settings.get("timeout") is not None
+    few = min(workers, len(jobs)) if workers else None
+    pool = Pool(executor, few, killable=killable)
     return _run(jobs, backend, pool, progress)
 
 
@@ -257,12 +264,15 @@ def expected_seconds(fit: Fit, count: int, workers: int | None = None) -> float:
     float
         Seconds. Chains that the fit ran side by side count one after the other.
     """
-    pool = Pool(None, workers)
+    return _alone_seconds(fit) * -(-count // Pool(None, workers).workers)
+
+
+def _alone_seconds(fit: Fit) -> float:
+    """Return how long a fit takes on one core."""
     timings, recorded = fit.provenance["timings"], fit.provenance["settings"]
     chains = int(recorded["chains"])
-    beside = min(int(recorded["parallel_chains"] or pool.workers), chains)
-    alone = float(timings.get("total", 0.0)) * beside
-    return alone * -(-count // pool.workers)
+    beside = min(int(recorded["parallel_chains"] or Pool(None).workers), chains)
+    return float(timings.get("total", 0.0)) * beside
 
 
 def planned(
@@ -298,7 +308,8 @@ class _Job:
 
 def _settings(fit: Fit, given: Mapping[str, Any]) -> SamplerSettings:
     """Return the fit's settings with some replaced; seeds are each refit's own."""
-    recorded = {**fit.provenance["settings"]}
+    recorded = {"timeout": None, **fit.provenance["settings"]}
+    require_seconds("timeout", given.get("timeout"))
     unknown = set(given) - set(recorded) | set(given) & set(_OWN_SETTINGS)
     if unknown:
         legal = [name for name in recorded if name not in _OWN_SETTINGS]
@@ -306,7 +317,9 @@ def _settings(fit: Fit, given: Mapping[str, Any]) -> SamplerSettings:
             f"{', '.join(sorted(unknown))} cannot be set for refits; legal: "
             f"{', '.join(legal)}."
         )
-    return SamplerSettings(**{**recorded, **given, "parallel_chains": 1})
+    timeout = TimeLimit.of_refit(given.get("timeout"), _alone_seconds(fit))
+    own = {"parallel_chains": 1, "timeout": timeout}
+    return SamplerSettings(**{**recorded, **given, **own})
 
 
 def _model(fit: Fit) -> str | Path:
@@ -357,50 +370,103 @@ def _seed(fit: Fit, change: Change) -> int:
 
 
 def _run(
-    jobs: Iterable[_Job],
+    jobs: list[_Job],
     backend: str | Backend,
     pool: Pool,
     progress: Progress | None,
 ) -> list[Refit]:
-    jobs = list(jobs)
-    chains = max(1, pool.workers // len(jobs))
-    with pool:
-        running: dict[Future[Any], int] = {
-            pool.submit(_refit_one, job, backend, chains): i
-            for i, job in enumerate(jobs)
-        }
-        done: dict[int, Refit] = {}
-        while len(done) < len(jobs):
-            if progress is not None:
-                progress("refits", len(done), len(jobs))
-            waiting = [future for future, i in running.items() if i not in done]
-            finished, _ = wait(waiting, timeout=5.0, return_when=FIRST_COMPLETED)
-            if not finished:
-                pool.check()
-            for future in finished:
-                done[running[future]] = _outcome(future, jobs[running[future]])
+    """Run all jobs; one that ends its worker takes no other with it."""
+    done: dict[int, Refit] = {}
+    with pool, scratch_folder("notes-") as notes:
+        crew = _Crew(jobs, backend, pool, Path(notes) if pool.own else None)
+        left = list(range(len(jobs)))
+        alone = False
+        while left:
+            died = crew.together(left, done, progress, alone)
+            # Where nobody is known to have taken too long, the culprit is found by
+            # running each alone.
+            alone = alone or not any(i in done for i in died)
+            left = [i for i in died if i not in done]
     if progress is not None:
         progress("refits", len(done), len(jobs))
     return [done[i] for i in range(len(jobs))]
 
 
-def _outcome(future: Future[Any], job: _Job) -> Refit:
-    """Return a future's refit; a worker that died is a failure like any other."""
-    try:
-        result: Refit = future.result()
-    except HbstanError:
-        raise
-    except Exception as err:
-        return Refit(job.change, None, f"{type(err).__name__}: {err}", 0.0)
-    return result
+@dataclass(frozen=True)
+class _Crew:
+    """Who refits what."""
+
+    jobs: list[_Job]
+    backend: str | Backend
+    pool: Pool
+    notes: Path | None
+
+    def together(
+        self,
+        left: list[int],
+        done: dict[int, Refit],
+        progress: Progress | None,
+        alone: bool,
+    ) -> list[int]:
+        """Run the refits ``left``, and return those whose workers died."""
+        died: list[int] = []
+        for some in [[i] for i in left] if alone else [left]:
+            chains = max(1, self.pool.workers // len(some))
+            running = {self._begin(i, chains): i for i in some}
+            while running:
+                if progress is not None:
+                    progress("refits", len(done), len(self.jobs))
+                finished, _ = wait(running, timeout=5.0, return_when=FIRST_COMPLETED)
+                if not finished:
+                    self.pool.check()
+                for future in finished:
+                    self._collect(future, running.pop(future), done, died, alone)
+            if died:
+                self.pool.renew()
+        return died
+
+    def _begin(self, i: int, chains: int) -> Future[Any]:
+        return self.pool.submit(
+            _refit_one, self.jobs[i], self.backend, chains, self._note(i)
+        )
+
+    def _note(self, i: int) -> Path | None:
+        return None if self.notes is None else self.notes / str(i)
+
+    def _collect(
+        self,
+        future: Future[Any],
+        i: int,
+        done: dict[int, Refit],
+        died: list[int],
+        alone: bool,
+    ) -> None:
+        """Keep a refit; one whose worker died only if that is its own fault."""
+        job = self.jobs[i]
+        try:
+            done[i] = future.result()
+            return
+        except HbstanError:
+            raise
+        except Exception as err:
+            died.append(i)
+            limit = job.settings.timeout or 0.0
+            if Note(self._note(i)).left() is not None:
+                late = TimeLimitError.after(job.plan.name, limit)
+                done[i] = Refit(job.change, None, str(late), limit)
+            elif alone or not isinstance(err, BrokenExecutor):
+                done[i] = Refit(job.change, None, last_words(err), 0.0)
 
 
-def _refit_one(job: _Job, backend: str | Backend, chains: int) -> Refit:
+def _refit_one(
+    job: _Job, backend: str | Backend, chains: int, note: Path | None
+) -> Refit:
     """Fit in a worker; what goes wrong with the sampler comes back as text."""
     started = time.perf_counter()
     settings = replace(job.settings, parallel_chains=chains)
     try:
-        made = fit_plan(job.plan, settings, choose(backend))
+        with Note(note).ending_after(settings.timeout):
+            made = fit_plan(job.plan, settings, choose(backend))
     except HbstanError as err:
         return Refit(job.change, None, str(err), time.perf_counter() - started)
     return Refit(job.change, made, "", time.perf_counter() - started)

@@ -22,6 +22,7 @@ from hbstan.cli.options import (
     Events,
     ExecutorName,
     Figures,
+    FitTimeout,
     Group,
     IterSampling,
     IterWarmup,
@@ -104,6 +105,7 @@ def sbc(
     adapt_delta: AdaptDelta = 0.95,
     max_treedepth: MaxTreedepth = 10,
     max_rank: Annotated[int, typer.Option(help="Ranks go from 0 to this.")] = 119,
+    fit_timeout: FitTimeout = None,
     by: Annotated[
         str | None, typer.Option(help="Report by regions of this; by default tau.")
     ] = None,
@@ -139,6 +141,7 @@ def sbc(
         "adapt_delta": adapt_delta,
         "max_treedepth": max_treedepth,
         "max_rank": max_rank,
+        "fit_timeout": fit_timeout,
     }
     kind = None if executor is None else executor.value
     work = Workforce(kind, workers, scheduler, out, resume)

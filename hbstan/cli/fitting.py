@@ -31,6 +31,7 @@ from hbstan.cli.options import (
     Screen,
     Se,
     Seed,
+    Timeout,
     Trials,
     prints_on_stderr,
 )
@@ -82,6 +83,7 @@ def fit(
     iter_sampling: IterSampling = 1000,
     adapt_delta: AdaptDelta = 0.95,
     max_treedepth: MaxTreedepth = 10,
+    timeout: Timeout = None,
     out: Out = None,
     figures: Figures = True,
     json: Json = False,
@@ -117,6 +119,7 @@ def fit(
             iter_sampling=iter_sampling,
             adapt_delta=adapt_delta,
             max_treedepth=max_treedepth,
+            timeout=timeout,
             backend=backend.value,
             progress=progress,
         )

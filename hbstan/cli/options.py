@@ -29,6 +29,7 @@ __all__ = [
     "Events",
     "ExecutorName",
     "Figures",
+    "FitTimeout",
     "Group",
     "IterSampling",
     "IterWarmup",
@@ -42,6 +43,7 @@ __all__ = [
     "Se",
     "Seed",
     "Source",
+    "Timeout",
     "Trials",
     "prints_on_stderr",
 ]
@@ -112,6 +114,17 @@ Chains = Annotated[int, typer.Option(help="Number of chains.")]
 IterWarmup = Annotated[int, typer.Option(help="Warmup per chain.")]
 IterSampling = Annotated[int, typer.Option(help="Draws per chain.")]
 AdaptDelta = Annotated[float, typer.Option(help="Target acceptance.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(help="Seconds that the fit may take; by default no limit."),
+]
+FitTimeout = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds that each simulation may take; by default 100 times the median "
+        "of those that have finished, a minute at least, half an hour at first."
+    ),
+]
 MaxTreedepth = Annotated[int, typer.Option(help="Cap on tree depth.")]
 
 

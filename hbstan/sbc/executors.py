@@ -18,7 +18,15 @@ from typing import Any
 
 from hbstan.errors import SettingsError, WorkerError
 
-__all__ = ["GO_ON", "KINDS", "Pool", "SerialExecutor", "dask_executor", "shared"]
+__all__ = [
+    "GO_ON",
+    "KINDS",
+    "Pool",
+    "Processes",
+    "SerialExecutor",
+    "dask_executor",
+    "shared",
+]
 
 #: The executors that have names.
 KINDS = ("processes", "threads", "serial")
@@ -42,6 +50,58 @@ class SerialExecutor(Executor):
         return future
 
 
+class Processes(Executor):
+    """Processes of our own; others take their place when one of them dies.
+
+    They import nothing of the caller's script, so that a script needs no main guard,
+    and take functions that were defined in it or in a notebook.
+
+    Parameters
+    ----------
+    workers : int
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._max_workers = workers
+        self._lock = threading.Lock()
+        self._own = self._start()
+
+    def _start(self) -> Any:
+        import loky
+
+        return loky.ProcessPoolExecutor(
+            self._max_workers, initializer=_end_with, initargs=(os.getpid(),)
+        )
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Hand work to a process."""
+        with self._lock:
+            try:
+                return self._own.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
+            except BrokenExecutor:
+                self._renew()
+                return self._own.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def renew(self) -> None:
+        """Put new processes in the place of these."""
+        with self._lock:
+            self._renew()
+
+    def _renew(self) -> None:
+        self._own.shutdown(wait=False)
+        self._own = self._start()
+
+    def shutdown(
+        self,
+        wait: bool = True,
+        *,
+        cancel_futures: bool = False,
+        kill_workers: bool = False,
+    ) -> None:
+        """End the processes, with their work or at once."""
+        self._own.shutdown(wait=wait, kill_workers=kill_workers)
+
+
 class Pool:
     """An executor, and how to get another one when its workers die.
 
@@ -53,6 +113,9 @@ class Pool:
     workers : int, optional
         How many; by default one per core that this process may use. For an executor
         that is given, how many batches it is handed at a time, by halves.
+    killable : bool
+        Work in processes of our own even where threads or this one are asked for: only
+        a process can be ended by others.
 
     Raises
     ------
@@ -61,7 +124,11 @@ class Pool:
     """
 
     def __init__(
-        self, executor: str | Executor | None = None, workers: int | None = None
+        self,
+        executor: str | Executor | None = None,
+        workers: int | None = None,
+        *,
+        killable: bool = False,
     ) -> None:
         whole = isinstance(workers, int) and not isinstance(workers, bool)
         if workers is not None and (not whole or workers < 1):
@@ -74,8 +141,10 @@ class Pool:
                 f"executor is {executor!r}, but must be one of {', '.join(KINDS)}, or "
                 "a concurrent.futures.Executor."
             )
-        self._kind = executor
         self.workers = workers or self._natural(executor)
+        if killable and isinstance(executor, str):
+            executor = "processes"
+        self._kind = executor
         self._executor: Any = None
         self._given = not isinstance(executor, str)
         self._deserted: float | None = None
@@ -94,6 +163,11 @@ class Pool:
         return f"{self.workers} {kind}" if kind != "serial" else "this process"
 
     @property
+    def own(self) -> bool:
+        """Whether the work is done by processes of our own, which can be ended."""
+        return self._kind == "processes" or isinstance(self._kind, Processes)
+
+    @property
     def executor(self) -> Executor:
         """The executor itself, while the pool is entered."""
         own: Executor = self._executor
@@ -101,7 +175,12 @@ class Pool:
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Hand work to the executor; what it raises comes out of the future."""
-        future: Future[Any] = self._executor.submit(fn, *args)
+        future: Future[Any]
+        try:
+            future = self._executor.submit(fn, *args)
+        except Exception as err:  # it is broken already: found when it is collected
+            future = Future()
+            future.set_exception(err)
         return future
 
     def drop(self, futures: Iterable[Future[Any]]) -> None:
@@ -110,7 +189,8 @@ class Pool:
         Processes of our own, or of loky, are left to it: their work ends when they
         are shut down, and loky stumbles over futures that were cancelled before.
         """
-        if type(self._executor).__module__.partition(".")[0] == "loky":
+        loky = type(self._executor).__module__.partition(".")[0] == "loky"
+        if loky or isinstance(self._executor, Processes):
             return
         for future in futures:
             future.cancel()
@@ -154,6 +234,9 @@ class Pool:
         Exception
             What the executor raises if it takes no work.
         """
+        if isinstance(self._executor, Processes):
+            self._executor.renew()
+            return
         if not self._given:
             self._executor.shutdown(wait=False)
             self._executor = self._start()
@@ -171,13 +254,7 @@ class Pool:
             return SerialExecutor()
         if self._kind == "threads":
             return ThreadPoolExecutor(self.workers)
-        # Its workers import nothing of the caller's script, so that a script needs
-        # no main guard, and take functions that were defined in it or in a notebook.
-        import loky
-
-        return loky.ProcessPoolExecutor(
-            self.workers, initializer=_end_with, initargs=(os.getpid(),)
-        )
+        return Processes(self.workers)
 
     def __enter__(self) -> Pool:
         self._executor = self._start()

@@ -151,6 +151,8 @@ class StanGenerator:
         The fitted program's parameters and derived quantities.
     source : str
         SHA-256 of the generator's source, its includes included.
+    timeout : float, optional
+        Seconds that a run may take.
     """
 
     program: StanProgram
@@ -158,6 +160,7 @@ class StanGenerator:
     inputs: Mapping[str, str]
     outputs: frozenset[str]
     source: str
+    timeout: float | None = None
 
     def __call__(
         self, rng: np.random.Generator
@@ -168,7 +171,7 @@ class StanGenerator:
         from hbstan.backends.cmdstan_fixed import run_fixed
 
         seed = int(rng.integers(1, 2**31 - 1))
-        drawn = run_fixed(self.program, self.data, seed=seed)
+        drawn = run_fixed(self.program, self.data, seed=seed, timeout=self.timeout)
         parameters = {k: v for k, v in drawn.items() if k in self.outputs}
         data = {
             k: np.rint(v).astype(int) if self.inputs[k] == "int" else v

@@ -174,6 +174,7 @@ def posterior_sbc(
     adapt_delta: float = 0.95,
     max_treedepth: int = 10,
     metric: str = "diag_e",
+    fit_timeout: float | None = None,
     progress: Progress | None = None,
 ) -> SBCResult:
     """Calibrate a catalogue model, or an edited copy of one, around data at hand.
@@ -194,7 +195,7 @@ def posterior_sbc(
         as many new trials (estimates) in the same groups.
     n_sims, seed, priors, quantities, backend, executor, workers, store, resume, \
 max_rank, ess_fraction, chains, iter_warmup, iter_sampling, adapt_delta, \
-max_treedepth, metric, progress
+max_treedepth, metric, fit_timeout, progress
         As in :func:`hbstan.sbc.run.sbc`.
 
     Returns
@@ -231,6 +232,7 @@ max_treedepth, metric, progress
         ranking=Ranking(max_rank, ess_fraction),
         sampler=sampler,
         progress=progress,
+        fit_timeout=fit_timeout,
     )
     options = replace(options, seed=run_seed(options))
     prior_problem = problem(model, priors=priors, design=data, quantities=quantities)

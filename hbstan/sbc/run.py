@@ -7,21 +7,23 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends import choose
-from hbstan.errors import HbstanError, ModelError, SettingsError
+from hbstan.errors import HbstanError, ModelError, SettingsError, TimeLimitError
+from hbstan.files import scratch_folder
 from hbstan.sbc.collect import collect
 from hbstan.sbc.executors import Pool
-from hbstan.sbc.generators import TestQuantity
+from hbstan.sbc.generators import FunctionGenerator, StanGenerator, TestQuantity
 from hbstan.sbc.problem import Problem, problem
 from hbstan.sbc.ranks import Ranking
 from hbstan.sbc.result import SBCResult
 from hbstan.sbc.simulation import Task, labels_of, lean_program
 from hbstan.sbc.store import open_store, saved_identity
-from hbstan.sbc.work import Tally, work_through
+from hbstan.sbc.time_limit import Note, TimeLimit, last_words, require_seconds
+from hbstan.sbc.work import Tally, pack, work_through
 from hbstan.types import MAX_SEED, Progress, SamplerSettings
 
 if TYPE_CHECKING:
@@ -60,6 +62,9 @@ class Options:
     sampler : mapping
         Sampler settings by name, without the seed.
     progress : Progress, optional
+    fit_timeout : float, optional
+        Seconds that each simulation may take; see
+        :class:`hbstan.sbc.time_limit.TimeLimit`.
     """
 
     n_sims: int
@@ -72,8 +77,10 @@ class Options:
     ranking: Ranking = field(default_factory=Ranking)
     sampler: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress | None = None
+    fit_timeout: float | None = None
 
     def __post_init__(self) -> None:
+        require_seconds("fit_timeout", self.fit_timeout)
         whole = isinstance(self.n_sims, int) and not isinstance(self.n_sims, bool)
         if not whole or not 1 <= self.n_sims <= _MOST_SIMS:
             raise SettingsError(
@@ -104,6 +111,7 @@ def sbc(
     adapt_delta: float = 0.95,
     max_treedepth: int = 10,
     metric: str = "diag_e",
+    fit_timeout: float | None = None,
     progress: Progress | None = None,
 ) -> SBCResult:
     r"""Calibrate a program by simulation.
@@ -156,6 +164,14 @@ def sbc(
         see :mod:`hbstan.sbc.ranks`.
     chains, iter_warmup, iter_sampling, adapt_delta, max_treedepth, metric
         See :class:`hbstan.types.SamplerSettings`.
+    fit_timeout : float, optional
+        Seconds that each simulation, data and fit, may take; one that takes longer is
+        ended and has failed. By default half an hour while fewer than five have
+        finished, and then 100 times the median of those, but at least a minute. Only
+        a process can be ended wherever it stands: with a time that is given,
+        ``"threads"`` and ``"serial"`` are processes too; in an executor of yours, and
+        in theirs by default, CmdStan is killed, stanli stops between iterations, and
+        a generator is waited for.
     progress : Progress, optional
         Called as ``progress(step, done, total)``.
 
@@ -197,6 +213,7 @@ def sbc(
         ranking=Ranking(max_rank, ess_fraction),
         sampler=sampler,
         progress=progress,
+        fit_timeout=fit_timeout,
     )
     decided = problem(
         model, priors=priors, design=design, generator=generator, quantities=quantities
@@ -215,24 +232,27 @@ def calibrate(decided: Problem, options: Options) -> SBCResult:
     folder = None if options.store is None else Path(options.store).expanduser()
     seed = run_seed(options)
     settings = SamplerSettings(seed=0, parallel_chains=1, **options.sampler)
-    names, labels = _ranked(decided, seed)
+    limit = TimeLimit(options.fit_timeout)
     engine = choose(options.backend)
-    # Before the workers start, or each would wait for the first one's compiler.
-    engine.compile(lean_program(decided.program, names), progress=options.progress)
-    backend = engine.name if isinstance(options.backend, str) else options.backend
-    task = Task(decided, backend, settings, options.ranking, seed, labels)
-    identity = _identity(task, dict(engine.versions()), engine.name)
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    with open_store(folder, identity, key, resume=options.resume) as store:
-        wanted = range(options.n_sims)
-        there = store.finished()
-        missing = [i for i in wanted if i not in there]
-        tally = Tally(options.n_sims, options.n_sims - len(missing), 0)
-        tally.progress = options.progress
-        if missing:
-            with Pool(options.executor, options.workers) as pool:
-                work_through(task, key, missing, pool, store, tally)
-        dataset = collect(store, wanted, labels, decided.quantities)
+    killable = options.fit_timeout is not None
+    with Pool(options.executor, options.workers, killable=killable) as pool:
+        names, labels = _first_ranked(decided, seed, pool, limit)
+        # Before the workers start, or each would wait for the first one's compiler.
+        engine.compile(lean_program(decided.program, names), progress=options.progress)
+        backend = engine.name if isinstance(options.backend, str) else options.backend
+        task = Task(decided, backend, settings, options.ranking, seed, labels)
+        identity = _identity(task, dict(engine.versions()), engine.name)
+        text = json.dumps(identity, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()
+        with open_store(folder, identity, key, resume=options.resume) as store:
+            wanted = range(options.n_sims)
+            there = store.finished()
+            missing = [i for i in wanted if i not in there]
+            tally = Tally(options.n_sims, options.n_sims - len(missing), 0)
+            tally.progress = options.progress
+            if missing:
+                work_through(task, key, missing, pool, store, tally, limit)
+            dataset = collect(store, wanted, labels, decided.quantities)
     return SBCResult.build(dataset, identity)
 
 
@@ -250,6 +270,46 @@ def run_seed(options: Options) -> int:
             f"seed is {seed!r}, but must be a whole number from 0 to {MAX_SEED}."
         )
     return seed
+
+
+def _first_ranked(
+    decided: Problem, seed: int, pool: Pool, limit: TimeLimit
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Learn what will be ranked, from a generator that may never return."""
+    generator, seconds = decided.generator, limit.now()
+    if isinstance(generator, StanGenerator):
+        return _ranked(
+            replace(decided, generator=replace(generator, timeout=seconds)), seed
+        )
+    if not isinstance(generator, FunctionGenerator) or not pool.own:
+        return _ranked(decided, seed)
+    with scratch_folder("notes-") as notes:
+        path = Path(notes, "generator")
+        payload = pack(decided)
+        try:
+            return pool.submit(_ranked_apart, payload, seed, seconds, path).result()
+        except HbstanError:
+            raise
+        except Exception as err:
+            left = Note(path).left()
+            pool.renew()
+            if left is None:
+                raise ModelError(
+                    f"the generator does not return: {last_words(err)}."
+                ) from err
+            _, where = left
+            late = TimeLimitError.after("the generator", seconds, where)
+            raise late from err
+
+
+def _ranked_apart(
+    payload: bytes, seed: int, seconds: float, path: Path
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Learn what will be ranked, in a worker that ends after ``seconds``."""
+    import cloudpickle
+
+    with Note(path).ending_after(seconds):
+        return _ranked(cloudpickle.loads(payload), seed)
 
 
 def _ranked(decided: Problem, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -294,7 +354,8 @@ def _identity(task: Task, versions: Mapping[str, str], backend: str) -> dict[str
     from hbstan import __version__
 
     settings = task.settings.record()
-    for name in ("seed", "parallel_chains"):
+    # The time that a fit may take decides only whether it has a result.
+    for name in ("seed", "parallel_chains", "timeout"):
         settings.pop(name)
     return {
         "problem": task.problem.record(),

@@ -15,10 +15,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends import choose, repeated
-from hbstan.errors import BackendError, DataError, HbstanError, ModelError
+from hbstan.errors import (
+    BackendError,
+    DataError,
+    HbstanError,
+    ModelError,
+    TimeLimitError,
+)
+from hbstan.sbc.generators import StanGenerator
 from hbstan.sbc.mixing import mixing
 from hbstan.sbc.outputs import without_generated_quantities
 from hbstan.sbc.ranks import Ranking, rank_all
+from hbstan.sbc.time_limit import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,8 +91,18 @@ class Simulator:
         self._engine = choose(task.backend)
         self._sampler: Any = None
 
-    def __call__(self, sim_id: int) -> dict[str, Any]:
+    def __call__(
+        self, sim_id: int, limit: float | None = None, note: Note | None = None
+    ) -> dict[str, Any]:
         """Run simulation ``sim_id`` and return its record; failures are data.
+
+        Parameters
+        ----------
+        sim_id : int
+        limit : float, optional
+            Seconds that it may take, fit and simulated data together.
+        note : Note, optional
+            Receives what is known before the fit.
 
         Raises
         ------
@@ -102,10 +120,13 @@ class Simulator:
         generating, ranking = (np.random.default_rng(sequences[i]) for i in (0, 2))
         seed = int(sequences[1].generate_state(1)[0]) or 1
         try:
-            drawn = self.draw(generating)
+            drawn = self.draw(generating, limit)
             values = self._simulated_values(drawn)
             record["simulated_value"] = values.tolist()
-            raw = self._fit(drawn, seed)
+            if note is not None:
+                note.keep({"simulated_value": record["simulated_value"]})
+            spent = time.perf_counter() - started
+            raw = self._fit(drawn, seed, limit, spent)
             record |= self._rank(drawn, raw, ranking)
         except (BackendError, DataError) as err:
             if err.exit_code == 3 and not hasattr(err, "console"):
@@ -119,18 +140,28 @@ class Simulator:
         record["seconds"] = time.perf_counter() - started
         return record
 
-    def draw(self, rng: np.random.Generator) -> _Drawn:
+    def draw(self, rng: np.random.Generator, limit: float | None = None) -> _Drawn:
         """Draw parameters and simulate data."""
-        parameters, data = self._problem.generator(rng)
+        generator = self._problem.generator
+        if isinstance(generator, StanGenerator):
+            generator = replace(generator, timeout=limit)
+        parameters, data = generator(rng)
         return _Drawn(parameters, {**self._problem.constants, **data})
 
-    def _fit(self, drawn: _Drawn, seed: int) -> RawDraws:
+    def _fit(
+        self, drawn: _Drawn, seed: int, limit: float | None, spent: float
+    ) -> RawDraws:
         if self._sampler is None:
             names = tuple(drawn.parameters)
             program = lean_program(self._problem.program, names)
             self._sampler = repeated(self._engine, program, names)
-        settings = replace(self._task.settings, seed=seed)
-        raw: RawDraws = self._sampler(drawn.data, settings)
+        left = None if limit is None else max(limit - spent, 1e-3)
+        settings = replace(self._task.settings, seed=seed, timeout=left)
+        try:
+            raw: RawDraws = self._sampler(drawn.data, settings)
+        except TimeLimitError as err:  # in words that do not depend on the clock
+            name = self._problem.name
+            raise TimeLimitError.after(name, limit, err.console) from err
         return raw
 
     def _rank(

@@ -10,18 +10,22 @@ import functools
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hbstan.errors import HbstanError, SettingsError, WorkerError
+from hbstan.errors import HbstanError, SettingsError, TimeLimitError, WorkerError
+from hbstan.files import scratch_folder
 from hbstan.sbc.executors import GO_ON, Pool
 from hbstan.sbc.simulation import Simulator, Task
 from hbstan.sbc.store import Store, encode
+from hbstan.sbc.time_limit import Note, TimeLimit, last_words
 
 if TYPE_CHECKING:
+    from hbstan.sbc.problem import Problem
     from hbstan.types import Progress
 
-__all__ = ["Tally", "run_batch", "work_through"]
+__all__ = ["Tally", "pack", "run_batch", "work_through"]
 
 #: Seconds of work that a batch should hold: little is lost by an interruption, and
 #: little time goes into handing out.
@@ -70,7 +74,13 @@ class _Outcome:
     record: bytes
 
 
-def run_batch(payload: bytes, key: str, sim_ids: list[int]) -> list[_Outcome]:
+def run_batch(
+    payload: bytes,
+    key: str,
+    sim_ids: list[int],
+    limit: float | None = None,
+    notes: Path | None = None,
+) -> list[_Outcome]:
     """Run simulations in a worker.
 
     Parameters
@@ -80,6 +90,10 @@ def run_batch(payload: bytes, key: str, sim_ids: list[int]) -> list[_Outcome]:
     key : str
         The run's key.
     sim_ids : list of int
+    limit : float, optional
+        Seconds that each may take.
+    notes : pathlib.Path, optional
+        Where a process of our own notes what it is doing, so that it can be ended.
 
     Returns
     -------
@@ -89,11 +103,17 @@ def run_batch(payload: bytes, key: str, sim_ids: list[int]) -> list[_Outcome]:
     simulate = _simulator(payload)
     outcomes = []
     for sim_id in sim_ids:
-        record = simulate(sim_id)
+        note = _note(notes, sim_id)
+        with note.ending_after(limit):
+            record = simulate(sim_id, limit, note)
         failed = record["status"] != "ok"
         raw = encode(record, key)
         outcomes.append(_Outcome(sim_id, failed, record["seconds"], raw))
     return outcomes
+
+
+def _note(notes: Path | None, sim_id: int) -> Note:
+    return Note(None if notes is None else notes / str(sim_id))
 
 
 @functools.lru_cache(maxsize=2)
@@ -105,8 +125,8 @@ def _simulator(payload: bytes) -> Simulator:
     return Simulator(task)
 
 
-def pack(task: Task) -> bytes:
-    """Pickle a task, functions of the user's included.
+def pack(task: Task | Problem) -> bytes:
+    """Pickle a task or its problem, functions of the user's included.
 
     Raises
     ------
@@ -134,12 +154,14 @@ def work_through(
     pool: Pool,
     store: Store,
     tally: Tally,
+    limit: TimeLimit | None = None,
 ) -> None:
     """Run simulations and keep their records.
 
     A batch whose worker dies is taken apart: each of its simulations is tried once
     more, alone, so that the one that kills workers is found and recorded as failed,
-    and the others are not.
+    and the others are not. One that was ended for taking too long is known, and the
+    others go on as before.
 
     Raises
     ------
@@ -148,27 +170,68 @@ def work_through(
     WorkerError
         If the executor takes no work any more. What was finished is kept.
     """
-    _Loop(pack(task), key, pool, store, tally, task.labels).run(deque(sim_ids))
+    with scratch_folder("notes-") as notes:
+        where = Path(notes) if pool.own else None
+        work = _Work(pack(task), key, task.problem.name, limit or TimeLimit(), where)
+        _Loop(work, pool, store, tally).run(deque(sim_ids))
+
+
+@dataclass
+class _Work:
+    """What workers are given, and how long they may take."""
+
+    payload: bytes
+    key: str
+    name: str
+    limit: TimeLimit
+    notes: Path | None
+    limits: dict[int, float] = field(default_factory=dict)
+
+    def begin(self, pool: Pool, batch: list[int]) -> Future[Any]:
+        """Hand out a batch."""
+        limit = self.limit.now()
+        self.limits |= dict.fromkeys(batch, limit)
+        args = (self.payload, self.key, batch, limit, self.notes)
+        return pool.submit(run_batch, *args)
+
+    def late(self, sim_id: int) -> _Outcome | None:
+        """Return the outcome of a simulation that was ended, if it was."""
+        left = _note(self.notes, sim_id).left()
+        if left is None:
+            return None
+        known, where = left
+        limit = self.limits[sim_id]
+        error = str(TimeLimitError.after(self.name, limit))
+        return self.failed(sim_id, error, console=where, seconds=limit, **known)
+
+    def failed(
+        self,
+        sim_id: int,
+        error: str,
+        console: str = "",
+        seconds: float = 0.0,
+        **known: Any,
+    ) -> _Outcome:
+        """Return the outcome of a simulation that no worker could tell of."""
+        record = {
+            "sim_id": sim_id,
+            "status": "failed",
+            "error": error,
+            "console": console,
+            "seconds": seconds,
+            **known,
+        }
+        return _Outcome(sim_id, True, seconds, encode(record, self.key))
 
 
 class _Loop:
     """Hands out batches and collects them."""
 
-    def __init__(
-        self,
-        payload: bytes,
-        key: str,
-        pool: Pool,
-        store: Store,
-        tally: Tally,
-        labels: tuple[str, ...],
-    ) -> None:
-        self._payload = payload
-        self._key = key
+    def __init__(self, work: _Work, pool: Pool, store: Store, tally: Tally) -> None:
+        self._work = work
         self._pool = pool
         self._store = store
         self._tally = tally
-        self._labels = labels
         self._seconds: float | None = None
 
     def run(self, pending: deque[int]) -> None:
@@ -179,11 +242,16 @@ class _Loop:
             while pending or running or suspects:
                 while pending and not suspects and self._room(running):
                     batch = self._next_batch(pending)
-                    running[self._submit(batch)] = batch
+                    running[self._work.begin(self._pool, batch)] = batch
                 if running:
                     suspects += self._collect(running)
                 if suspects and not running:
-                    self._retry(suspects)
+                    self._renew()
+                    innocent = self._without_late(suspects)
+                    if len(innocent) < len(suspects):
+                        pending.extendleft(sorted(innocent, reverse=True))
+                    else:
+                        self._retry(suspects)
                     suspects = []
         finally:
             self._pool.drop(running)
@@ -198,13 +266,11 @@ class _Loop:
         size = max(1, min(size, share, _LARGEST_BATCH))
         return [pending.popleft() for _ in range(size)]
 
-    def _submit(self, batch: list[int]) -> Future[Any]:
-        try:
-            return self._pool.submit(run_batch, self._payload, self._key, batch)
-        except Exception as err:  # it is broken already: found when it is collected
-            future: Future[Any] = Future()
-            future.set_exception(err)
-            return future
+    def _without_late(self, suspects: list[int]) -> list[int]:
+        """Keep the failure of those that were ended, and return the others."""
+        late = {sim_id: self._work.late(sim_id) for sim_id in suspects}
+        self._keep([outcome for outcome in late.values() if outcome is not None])
+        return [sim_id for sim_id, outcome in late.items() if outcome is None]
 
     def _collect(self, running: dict[Future[Any], list[int]]) -> list[int]:
         """Keep what is done; return the simulations whose workers died."""
@@ -229,6 +295,8 @@ class _Loop:
             self._store.write(outcome.sim_id, outcome.record)
             self._tally.done += 1
             self._tally.failed += outcome.failed
+            if not outcome.failed:
+                self._work.limit.saw(outcome.seconds)
             # The first simulation of a worker includes its preparation.
             before = outcome.seconds if self._seconds is None else self._seconds
             self._seconds = max(0.8 * before + 0.2 * outcome.seconds, 1e-6)
@@ -236,14 +304,15 @@ class _Loop:
 
     def _retry(self, suspects: list[int]) -> None:
         """Try each once more, alone; record as failed what kills its worker again."""
-        self._renew()
         for sim_id in sorted(suspects):
             try:
-                outcomes = self._submit([sim_id]).result()
+                outcomes = self._work.begin(self._pool, [sim_id]).result()
             except HbstanError:
                 raise
             except Exception as err:
-                self._keep([self._dead(sim_id, err)])
+                text = f"its worker died {_ATTEMPTS} times: {last_words(err)}"
+                late = self._work.late(sim_id)
+                self._keep([late or self._work.failed(sim_id, text)])
                 self._renew()
                 continue
             self._keep(outcomes)
@@ -256,14 +325,3 @@ class _Loop:
                 f"the executor takes no more work: {err}",
                 remedy=GO_ON,
             ) from err
-
-    def _dead(self, sim_id: int, err: Exception) -> _Outcome:
-        text = f"its worker died {_ATTEMPTS} times: {type(err).__name__}: {err}"
-        record = {
-            "sim_id": sim_id,
-            "status": "failed",
-            "error": text.splitlines()[0],
-            "console": "",
-            "seconds": 0.0,
-        }
-        return _Outcome(sim_id, True, 0.0, encode(record, self._key))
