@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -394,12 +395,13 @@ save_warmup, metric, step_size, inits, parallel_chains, timeout
     def pilot(name: str) -> xr.Dataset:
         short = replace(settings, **PILOT, thin=1, save_warmup=False, inits=None)
         decided = plan(name, data, priors, holdout, False)
-        return fit_plan(decided, short, engine, progress=progress).posterior
+        made = fit_plan(decided, short, engine, progress=progress, apart=True)
+        return made.posterior
 
     form = choose_form(model, parameterization, data, pilot)
     own = form.weights if weights is None else weights
     decided = plan(form.model, data, priors, holdout, predictive, own)
-    made = fit_plan(decided, settings, engine, progress=progress)
+    made = fit_plan(decided, settings, engine, progress=progress, apart=True)
     made.tree.attrs["parameterization"] = json.dumps(form.record())
     return made
 
@@ -410,6 +412,7 @@ def fit_plan(
     engine: Backend,
     *,
     progress: Progress | None = None,
+    apart: bool = False,
 ) -> Fit:
     """Fit what has been decided.
 
@@ -421,6 +424,9 @@ def fit_plan(
     engine : Backend
     progress : Progress, optional
         Called as ``progress(step, done, total)``.
+    apart : bool
+        If there is a time limit, fit where no engine escapes it: what works in this
+        process gets one of its own.
 
     Returns
     -------
@@ -431,8 +437,12 @@ def fit_plan(
     HbstanError
         What the engine raises.
     """
+    from hbstan.backends.apart import sample_apart
+
     started = time.time()
-    raw = engine.sample(decided.program, decided.stan, settings, progress=progress)
+    stuck = settings.timeout is not None and getattr(engine, "in_process", False)
+    sample = partial(sample_apart, engine) if apart and stuck else engine.sample
+    raw = sample(decided.program, decided.stan, settings, progress=progress)
     kinds = declared(decided.program).outputs
     attrs = attributes(decided, settings, engine, raw, kinds, started)
     tree = to_tree(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import models
 from hbstan.backends import choose
+from hbstan.backends.apart import last_words
 from hbstan.convert import stored_data
 from hbstan.data.systems import kinds, restore
 from hbstan.errors import FitError, HbstanError, SettingsError, TimeLimitError
@@ -28,7 +29,7 @@ from hbstan.plan import Plan, plan
 from hbstan.priors import priors_from_records
 from hbstan.provenance import program_hash
 from hbstan.sbc.executors import Pool
-from hbstan.sbc.time_limit import Note, TimeLimit, last_words, require_seconds
+from hbstan.sbc.time_limit import Note, TimeLimit, require_seconds
 from hbstan.types import SamplerSettings
 
 if TYPE_CHECKING:

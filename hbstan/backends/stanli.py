@@ -60,6 +60,8 @@ class StanliBackend:
     """Sample with stanli, in process."""
 
     name = "stanli"
+    #: Whether a fit can be ended only with the process that it runs in.
+    in_process = True
 
     def versions(self) -> Mapping[str, str]:
         """Return the version of stanli."""

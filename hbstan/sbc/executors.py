@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from hbstan.backends.apart import end_with
 from hbstan.errors import SettingsError, WorkerError
 
 __all__ = [
@@ -70,7 +71,7 @@ class Processes(Executor):
         import loky
 
         return loky.ProcessPoolExecutor(
-            self._max_workers, initializer=_end_with, initargs=(os.getpid(),)
+            self._max_workers, initializer=end_with, initargs=(os.getpid(),)
         )
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -274,21 +275,6 @@ class Pool:
             self._executor.shutdown(wait=False, **options)
         else:
             self._executor.shutdown(wait=True)
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent has ended, however that came about.
-
-    A parent that is killed closes nothing, and its workers would wait for work for
-    ever.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

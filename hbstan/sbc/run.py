@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends import choose
+from hbstan.backends.apart import last_words
 from hbstan.errors import HbstanError, ModelError, SettingsError, TimeLimitError
 from hbstan.files import scratch_folder
 from hbstan.sbc.collect import collect
@@ -22,7 +23,7 @@ from hbstan.sbc.ranks import Ranking
 from hbstan.sbc.result import SBCResult
 from hbstan.sbc.simulation import Task, labels_of, lean_program
 from hbstan.sbc.store import open_store, saved_identity
-from hbstan.sbc.time_limit import Note, TimeLimit, last_words, require_seconds
+from hbstan.sbc.time_limit import Note, TimeLimit, require_seconds
 from hbstan.sbc.work import Tally, pack, work_through
 from hbstan.types import MAX_SEED, Progress, SamplerSettings
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import faulthandler
 import json
-import re
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hbstan.backends.apart import grace
 from hbstan.errors import SettingsError
 
-__all__ = ["Note", "TimeLimit", "last_words", "require_seconds"]
+__all__ = ["Note", "TimeLimit", "require_seconds"]
 
 #: By default a fit may take so many times the median of those that have finished, and
 #: at least a minute.
@@ -31,13 +31,8 @@ _FIRST = 1800.0
 _ENOUGH = 5
 #: So many are looked at: the median hardly moves any more.
 _MOST = 200
-#: Seconds, and share of the limit, that an engine is given to end by itself.
-_GRACE = 2.0
-_GRACE_SHARE = 0.1
 #: What faulthandler writes when it ends a process.
 _ENDED = "Timeout ("
-#: How loky tells of workers' exit codes.
-_CODES = re.compile(r"\{([^}]*)\}")
 
 
 def require_seconds(name: str, value: Any) -> None:
@@ -107,7 +102,7 @@ class Note:
         if self.path is None or seconds is None:
             yield
             return
-        limit = seconds + max(_GRACE, _GRACE_SHARE * seconds)
+        limit = seconds + grace(seconds)
         with self.path.open("w", encoding="utf-8") as file:
             self._file = file
             faulthandler.dump_traceback_later(limit, file=file, exit=True)
@@ -135,16 +130,3 @@ class Note:
         if not ended:
             return None
         return (json.loads(before) if before.strip() else {}), ended + after
-
-
-def last_words(err: Exception) -> str:
-    """Say in words how a worker process ended."""
-    found = _CODES.search(str(err).replace("\n", " "))
-    codes = found[1] if found else ""
-    if "SIGKILL" in codes:
-        return "its process was killed (SIGKILL), most likely for lack of memory"
-    if any(name in codes for name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL")):
-        return f"its process crashed ({codes})"
-    if codes:
-        return f"its process ended at once ({codes})"
-    return f"{type(err).__name__}: {str(err).partition(chr(10))[0]}"

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hbstan.backends.apart import last_words
 from hbstan.errors import HbstanError, SettingsError, TimeLimitError, WorkerError
 from hbstan.files import scratch_folder
 from hbstan.sbc.executors import GO_ON, Pool
 from hbstan.sbc.simulation import Simulator, Task
 from hbstan.sbc.store import Store, encode
-from hbstan.sbc.time_limit import Note, TimeLimit, last_words
+from hbstan.sbc.time_limit import Note, TimeLimit
 
 if TYPE_CHECKING:
     from hbstan.sbc.problem import Problem

@@ -170,6 +170,7 @@ def calibrate(
         "backend": backend,
         "workers": workers,
         "progress": progress,
+        "fit_timeout": rules.fit_timeout or None,
     }
     retries: list[str] = []
     with (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -10,6 +9,19 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from hbstan.errors import SettingsError
+from hbstan.loo.ladder import RUNGS
+from hbstan.predictive.statistics import statistics_for
+from hbstan.workflow.rules import (
+    Choice,
+    Flag,
+    Names,
+    Number,
+    faults_of,
+    nearest,
+    read_values,
+    refuse,
+    ruled,
+)
 
 __all__ = [
     "CalibrationCriteria",
@@ -33,8 +45,50 @@ _STATISTICS = (
 )
 
 
+#: The names of all statistics of the posterior predictive, of any kind of data.
+_ALL = tuple(
+    dict.fromkeys(
+        (
+            *_STATISTICS,
+            *(
+                one.name
+                for kind in ("binomial", "normal", "real", "count", "binary")
+                for one in statistics_for(kind)
+            ),
+        )
+    )
+)
+
+_INF = float("inf")
+_PROBABILITY = Number(0, 1, "between 0 and 1", open=True)
+_SHARE = Number(0, 1, "from 0 to 1")
+_ABOVE_0 = Number(0, _INF, "above 0", open=True)
+_ABOVE_1 = Number(1, _INF, "above 1", open=True)
+_FROM_0 = Number(0, _INF, "0 or more")
+_COUNT = Number(0, 2**31 - 1, "0 or more", whole=True)
+_COUNT_1 = Number(1, 2**31 - 1, "1 or more", whole=True)
+_SECONDS = Number(1e-3, 1e9, "of seconds, or 0 for the default", or_zero=True)
+
+
+class _Section:
+    """Criteria of one stage: whole and legal, or not made at all."""
+
+    def __post_init__(self) -> None:
+        where = type(self).__name__
+        given = {part.name: getattr(self, part.name) for part in fields(self)}  # type: ignore[arg-type]
+        refuse(faults_of(where, type(self), given))
+        values, _ = read_values(where, type(self), given)
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @staticmethod
+    def contradictions(values: Mapping[str, Any]) -> list[str]:
+        """Return what legal values say against each other, without the section."""
+        return []
+
+
 @dataclass(frozen=True)
-class DataCriteria:
+class DataCriteria(_Section):
     """Of the description of the data.
 
     Parameters
@@ -47,13 +101,16 @@ class DataCriteria:
         The checks that must pass.
     """
 
-    min_groups: int = 3
-    alpha: float = 0.01
-    gates: tuple[str, ...] = ("groups", "information", "size_against_rate")
+    min_groups: int = ruled(3, _COUNT_1)
+    alpha: float = ruled(0.01, _PROBABILITY)
+    gates: tuple[str, ...] = ruled(
+        ("groups", "information", "size_against_rate"),
+        Names(("groups", "information", "size_against_rate", "trend", "separation")),
+    )
 
 
 @dataclass(frozen=True)
-class PriorCriteria:
+class PriorCriteria(_Section):
     """Of the prior predictive check; its limits are those of ``prior_predictive``.
 
     Parameters
@@ -64,12 +121,15 @@ class PriorCriteria:
         The checks that must pass.
     """
 
-    draws: int = 10_000
-    gates: tuple[str, ...] = ("range_covered", "not_too_narrow")
+    draws: int = ruled(10_000, Number(100, 10**7, "from 100 to 10000000", whole=True))
+    gates: tuple[str, ...] = ruled(
+        ("range_covered", "not_too_narrow"),
+        Names(("range_covered", "not_too_narrow", "not_too_wide")),
+    )
 
 
 @dataclass(frozen=True)
-class CalibrationCriteria:
+class CalibrationCriteria(_Section):
     """Of simulation-based calibration; see :class:`hbstan.sbc.limits.Limits`.
 
     Parameters
@@ -87,35 +147,47 @@ class CalibrationCriteria:
         second attempt.
     alpha, power, shift, scale, rhat, ess, failed_share, unconverged_share : float
         See :class:`hbstan.sbc.limits.Limits`.
+    fit_timeout : float
+        Seconds that each simulation may take; 0 for the rule of
+        :func:`hbstan.sbc.run.sbc`.
     gates : tuple of str
         The checks that must pass.
     """
 
-    n_sims: int = 400
-    pilot: int = 10
-    iter_warmup: int = 500
-    iter_sampling: int = 500
-    retry_iter_warmup: int = 1000
-    retry_iter_sampling: int = 2000
-    alpha: float = 0.01
-    power: float = 0.8
-    shift: float = 0.3
-    scale: float = 1.5
-    rhat: float = 1.1
-    ess: float = 20.0
-    failed_share: float = 0.01
-    unconverged_share: float = 0.05
-    gates: tuple[str, ...] = (
-        "failures",
-        "convergence",
-        "divergences",
-        "uniformity",
-        "power",
+    n_sims: int = ruled(400, Number(1, 10**7, "from 1 to 10000000", whole=True))
+    pilot: int = ruled(10, _COUNT)
+    iter_warmup: int = ruled(500, _COUNT)
+    iter_sampling: int = ruled(500, _COUNT_1)
+    retry_iter_warmup: int = ruled(1000, _COUNT)
+    retry_iter_sampling: int = ruled(2000, _COUNT)
+    alpha: float = ruled(0.01, _PROBABILITY)
+    power: float = ruled(0.8, _PROBABILITY)
+    shift: float = ruled(0.3, _ABOVE_0)
+    scale: float = ruled(1.5, _ABOVE_1)
+    rhat: float = ruled(1.1, _ABOVE_1)
+    ess: float = ruled(20.0, _FROM_0)
+    failed_share: float = ruled(0.01, _SHARE)
+    unconverged_share: float = ruled(0.05, _SHARE)
+    fit_timeout: float = ruled(0.0, _SECONDS)
+    gates: tuple[str, ...] = ruled(
+        ("failures", "convergence", "divergences", "uniformity", "power"),
+        Names(("failures", "convergence", "divergences", "uniformity", "power")),
     )
+
+    @staticmethod
+    def contradictions(values: Mapping[str, Any]) -> list[str]:
+        """Return what legal values say against each other."""
+        out = []
+        if values["power"] <= values["alpha"]:
+            out.append(
+                f"power is {values['power']:g}, but must be above alpha "
+                f"({values['alpha']:g}), which a test reaches by chance"
+            )
+        return out
 
 
 @dataclass(frozen=True)
-class FitCriteria:
+class FitCriteria(_Section):
     """Of the fit's diagnostics; see :class:`hbstan.diagnostics.Thresholds`.
 
     Parameters
@@ -132,30 +204,36 @@ class FitCriteria:
     retry_parameterization : bool
         If fits or calibration fail in sampling, the other parameterisation of the
         same model is put through the workflow as well.
+    timeout : float
+        Seconds that each fit of the data may take; 0 for as long as it takes.
     gates : tuple of str
         The checks that must pass.
     """
 
-    rhat: float = 1.01
-    ess_per_chain: float = 100.0
-    divergences: int = 0
-    saturated: int = 0
-    bfmi: float = 0.3
-    retry_adapt_delta: float = 0.99
-    retry_draws: int = 2
-    retry_parameterization: bool = True
-    gates: tuple[str, ...] = (
-        "draws",
-        "rhat",
-        "ess_bulk",
-        "ess_tail",
-        "divergences",
-        "bfmi",
+    rhat: float = ruled(1.01, _ABOVE_1)
+    ess_per_chain: float = ruled(100.0, _FROM_0)
+    divergences: int = ruled(0, _COUNT)
+    saturated: int = ruled(0, _COUNT)
+    bfmi: float = ruled(0.3, Number(0, 2, "from 0 to 2"))
+    retry_adapt_delta: float = ruled(
+        0.99, Number(0, 1, "between 0 and 1, or 0", open=True, or_zero=True)
+    )
+    retry_draws: int = ruled(2, Number(1, 1000, "from 1 to 1000", whole=True))
+    retry_parameterization: bool = ruled(True, Flag())
+    timeout: float = ruled(0.0, _SECONDS)
+    gates: tuple[str, ...] = ruled(
+        ("draws", "rhat", "ess_bulk", "ess_tail", "divergences", "bfmi"),
+        Names(
+            (
+                *("draws", "rhat", "ess_bulk", "ess_tail", "divergences", "bfmi"),
+                "treedepth",
+            )
+        ),
     )
 
 
 @dataclass(frozen=True)
-class PosteriorCriteria:
+class PosteriorCriteria(_Section):
     """Of the posterior predictive check.
 
     Parameters
@@ -167,17 +245,20 @@ class PosteriorCriteria:
         Replicates of new groups are named with ``new_groups_`` before the statistic.
     """
 
-    alpha: float = 0.01
-    gates: tuple[str, ...] = (
-        *_STATISTICS,
-        # Whether predictions of new groups are as wide as they should be is asked by
-        # cross-validation, without letting a group predict itself.
-        *(f"{_NEW}{name}" for name in _STATISTICS if name != "coverage"),
+    alpha: float = ruled(0.01, _PROBABILITY)
+    gates: tuple[str, ...] = ruled(
+        (
+            *_STATISTICS,
+            # Whether predictions of new groups are as wide as they should be is asked
+            # by cross-validation, without letting a group predict itself.
+            *(f"{_NEW}{name}" for name in _STATISTICS if name != "coverage"),
+        ),
+        Names((*_ALL, *(f"{_NEW}{name}" for name in _ALL))),
     )
 
 
 @dataclass(frozen=True)
-class CrossValidationCriteria:
+class CrossValidationCriteria(_Section):
     """Of cross-validation.
 
     Parameters
@@ -186,17 +267,23 @@ class CrossValidationCriteria:
         The dearest rung of the ladder that is allowed; see :func:`hbstan.loo.loo`.
     alpha : float
         Limit of the p-value of the leave-one-out PIT values.
+    fit_timeout : float
+        Seconds that each refit may take; 0 for the rule of :func:`hbstan.refit.refit`.
     gates : tuple of str
         The checks that must pass.
     """
 
-    highest: str = "exact"
-    alpha: float = 0.01
-    gates: tuple[str, ...] = ("loo_draws", "pareto_k", "refits", "loo_pit")
+    highest: str = ruled("exact", Choice(RUNGS))
+    alpha: float = ruled(0.01, _PROBABILITY)
+    fit_timeout: float = ruled(0.0, _SECONDS)
+    gates: tuple[str, ...] = ruled(
+        ("loo_draws", "pareto_k", "refits", "loo_pit"),
+        Names(("loo_draws", "pareto_k", "refits", "loo_pit")),
+    )
 
 
 @dataclass(frozen=True)
-class SensitivityCriteria:
+class SensitivityCriteria(_Section):
     """Of sensitivity and influence; moves are in posterior standard deviations.
 
     Parameters
@@ -210,21 +297,42 @@ class SensitivityCriteria:
         The same for leaving out a group; the second decides ``group_decides``.
     max_left_out : int
         Of more groups, only so many are left out: the most extreme ones.
+    fit_timeout : float
+        Seconds that each refit may take; 0 for the rule of :func:`hbstan.refit.refit`.
     gates : tuple of str
         The checks that must pass.
     """
 
-    power_scaling: float = 0.05
-    swap: float = 0.5
-    swap_far: float = 1.0
-    influence: float = 1.0
-    influence_far: float = 2.0
-    max_left_out: int = 20
-    gates: tuple[str, ...] = ("prior_decides", "group_decides")
+    power_scaling: float = ruled(0.05, _ABOVE_0)
+    swap: float = ruled(0.5, _ABOVE_0)
+    swap_far: float = ruled(1.0, _ABOVE_0)
+    influence: float = ruled(1.0, _ABOVE_0)
+    influence_far: float = ruled(2.0, _ABOVE_0)
+    max_left_out: int = ruled(20, _COUNT_1)
+    fit_timeout: float = ruled(0.0, _SECONDS)
+    gates: tuple[str, ...] = ruled(
+        ("prior_decides", "group_decides"),
+        Names(
+            (
+                *("prior_decides", "group_decides"),
+                *("prior_sensitivity", "prior_swaps", "influence"),
+            )
+        ),
+    )
+
+    @staticmethod
+    def contradictions(values: Mapping[str, Any]) -> list[str]:
+        """Return what legal values say against each other."""
+        return [
+            f"{near}_far is {values[f'{near}_far']:g}, but must be at least {near} "
+            f"({values[near]:g})"
+            for near in ("swap", "influence")
+            if values[f"{near}_far"] < values[near]
+        ]
 
 
 @dataclass(frozen=True)
-class ComparisonCriteria:
+class ComparisonCriteria(_Section):
     """Of the comparison of models; a single model is compared with nothing.
 
     Parameters
@@ -234,7 +342,7 @@ class ComparisonCriteria:
         twice the standard error of the difference and more than 4 nats.
     """
 
-    gates: tuple[str, ...] = ("predicts",)
+    gates: tuple[str, ...] = ruled(("predicts",), Names(("predicts",)))
 
 
 @dataclass(frozen=True)
@@ -272,7 +380,8 @@ class Criteria:
         Raises
         ------
         SettingsError
-            If the file cannot be read, or names or values are illegal.
+            If the file cannot be read, or names or values are illegal: all of them
+            at once, with file, section and key.
         """
         if source is None:
             return cls()
@@ -280,28 +389,42 @@ class Criteria:
             return source
         if isinstance(source, Mapping):
             return cls.from_mapping(source)
-        try:
-            with Path(source).open("rb") as file:
-                return cls.from_mapping(tomllib.load(file))
-        except (OSError, tomllib.TOMLDecodeError) as err:
+        if not isinstance(source, str | Path):
             raise SettingsError(
-                f"the criteria {str(source)!r} cannot be read: {err}.",
-                remedy="Give a TOML file with tables such as [calibration].",
-            ) from err
+                f"criteria is of type {type(source).__name__}, but must be Criteria, a "
+                "mapping by stage, or the path of a TOML file."
+            )
+        return cls.from_mapping(_read_toml(Path(source)), source=repr(str(source)))
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Criteria:
+    def from_mapping(cls, values: Mapping[str, Any], *, source: str = "") -> Criteria:
         """Return the defaults with what ``values`` gives, by stage and name.
+
+        Parameters
+        ----------
+        values : mapping
+        source : str
+            The file that they stand in, for messages.
 
         Raises
         ------
         SettingsError
-            If a stage, a name or a value is illegal.
+            If stages, names or values are illegal: the message lists all of them.
         """
-        parts = {part.name: part for part in fields(cls)}
-        _refuse_unknown("criteria", values, parts)
-        types = get_type_hints(cls)
-        return cls(**{name: _part(name, types[name], values[name]) for name in values})
+        kinds = {k: v for k, v in get_type_hints(cls).items() if k in _stages(cls)}
+        faults = []
+        for name, given in values.items():
+            if name not in kinds:
+                faults.append(_no_section(name, kinds))
+            elif not isinstance(given, kinds[name]):
+                faults += faults_of(name, kinds[name], given)
+        refuse(faults, source)
+        return cls(
+            **{
+                name: given if isinstance(given, kinds[name]) else kinds[name](**given)
+                for name, given in values.items()
+            }
+        )
 
     def record(self) -> dict[str, Any]:
         """Return the criteria as JSON-ready data."""
@@ -327,54 +450,38 @@ def changes(
         ``criterion`` (``"calibration.n_sims"``), ``from`` and ``to``.
     """
     return [
-        {"criterion": f"{part}.{name}", "from": old[part][name], "to": value}
+        {"criterion": f"{part}.{name}", "from": old[part].get(name), "to": value}
         for part, values in new.items()
         for name, value in values.items()
-        if old[part][name] != value
+        if old[part].get(name) != value
     ]
 
 
-def _refuse_unknown(where: str, given: Any, known: Mapping[str, Any]) -> None:
-    if not isinstance(given, Mapping):
-        raise SettingsError(
-            f"{where} is {given!r}, but must be a table of names and values."
-        )
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise SettingsError(
-            f"{where} has no {unknown[0]!r}; legal: {', '.join(known)}.",
-        )
+def _stages(kind: Any) -> tuple[str, ...]:
+    return tuple(part.name for part in fields(kind))
 
 
-def _part(stage: str, kind: Any, given: Any) -> Any:
-    """Return the criteria of one stage."""
-    if isinstance(given, kind):
-        return given
-    defaults = kind()
-    _refuse_unknown(stage, given, asdict(defaults))
-    return kind(
-        **{
-            name: _value(f"{stage}.{name}", value, getattr(defaults, name))
-            for name, value in given.items()
-        }
+def _no_section(name: str, kinds: Mapping[str, Any]) -> str:
+    """Say that there is no such section; of a criterion, in which it belongs."""
+    owners = [stage for stage, kind in kinds.items() if name in _stages(kind)]
+    if owners:
+        return f"{name!r} stands outside of a section, but belongs in [{owners[0]}]."
+    close = nearest(name, kinds)
+    return f"criteria has no section {name!r}{close}; legal: {', '.join(kinds)}."
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file, which is UTF-8 by definition."""
+    try:
+        content = path.read_bytes()
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as err:
+        line = content[: err.start].count(b"\n") + 1
+        why = f"line {line} is not UTF-8 (byte {content[err.start]:#x})"
+        remedy = "Save the file as UTF-8."
+    except (OSError, ValueError) as err:
+        why = getattr(err, "strerror", None) or str(err)
+        remedy = "Give a TOML file with tables such as [calibration]."
+    raise SettingsError(
+        f"the criteria {str(path)!r} cannot be read: {why}.", remedy=remedy
     )
-
-
-def _value(name: str, value: Any, default: Any) -> Any:
-    """Return a value of the default's type."""
-    if isinstance(default, tuple):
-        texts = isinstance(value, list | tuple)
-        if texts and all(isinstance(text, str) for text in value):
-            return tuple(value)
-        raise SettingsError(f"{name} is {value!r}, but must be a list of names.")
-    if isinstance(default, bool | str):
-        if isinstance(value, type(default)):
-            return value
-        kind = "true or false" if isinstance(default, bool) else "a text"
-        raise SettingsError(f"{name} is {value!r}, but must be {kind}.")
-    whole = isinstance(default, int)
-    legal = isinstance(value, int if whole else int | float)
-    if isinstance(value, bool) or not legal or not 0 <= value < math.inf:
-        kind = "a whole number" if whole else "a number"
-        raise SettingsError(f"{name} is {value!r}, but must be {kind}, 0 or more.")
-    return value if whole else float(value)

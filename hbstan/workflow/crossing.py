@@ -49,6 +49,8 @@ def cross_validate(
         the cross-validation.
     """
     rules = criteria or CrossValidationCriteria()
+    if rules.fit_timeout:
+        options = {**options, "timeout": rules.fit_timeout}
     found = loo(fit, highest=rules.highest, **options)
     pit = settle_doubtful(fit, loo_pit(fit, seed=seed), **options)
     checks = Checks([*found.checks(), *pit.checks(rules.alpha)])

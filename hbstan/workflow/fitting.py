@@ -80,6 +80,7 @@ def fit_and_diagnose(
         "seed": seed,
         "backend": backend,
         "progress": progress,
+        "timeout": rules.timeout or None,
     }
     attempts: list[_Attempt] = []
     retries: list[str] = []

@@ -48,6 +48,8 @@ def check_sensitivity(
         limitations, and ``prior_decides`` and ``group_decides``, with wider limits.
     """
     rules = criteria or SensitivityCriteria()
+    if rules.fit_timeout:
+        options = {**options, "timeout": rules.fit_timeout}
     scaled = power_scaling(fit, threshold=rules.power_scaling, **options)
     chosen = _extreme(fit, rules.max_left_out)
     retries: list[str] = []
