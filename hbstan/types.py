@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -138,7 +139,7 @@ class SamplerSettings:
     Raises
     ------
     SettingsError
-        If a value lies outside its legal range.
+        If values lie outside their legal ranges: all of them are named.
     """
 
     seed: int
@@ -156,28 +157,44 @@ class SamplerSettings:
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        _whole(self, "seed", 0, MAX_SEED)
-        _whole(self, "chains", 1, 1000)
-        _whole(self, "iter_warmup", 0, 2**31 - 1)
-        _whole(self, "iter_sampling", 1, 2**31 - 1)
-        _whole(self, "thin", 1, self.iter_sampling)
-        _whole(self, "max_treedepth", 1, 30)
-        between = "strictly between 0 and 1"
-        tiny = 1e-12
-        _in_range("adapt_delta", self.adapt_delta, tiny, 1 - tiny, between)
+        faults = []
+        for check in self._checks():
+            try:
+                check()
+            except SettingsError as err:
+                faults.append(err.message)
+        if faults:
+            raise SettingsError("\n".join(faults))
+
+    def _checks(self) -> Iterator[Callable[[], None]]:
+        """Yield what must hold, one setting after the other."""
+        yield partial(_whole, self, "seed", 0, MAX_SEED)
+        yield partial(_whole, self, "chains", 1, 1000)
+        yield partial(_whole, self, "iter_warmup", 0, 2**31 - 1)
+        yield partial(_whole, self, "iter_sampling", 1, 2**31 - 1)
+        most = self.iter_sampling if isinstance(self.iter_sampling, int) else 2**31 - 1
+        yield partial(_whole, self, "thin", 1, max(most, 1))
+        yield partial(_whole, self, "max_treedepth", 1, 30)
+        between, tiny = "strictly between 0 and 1", 1e-12
+        yield partial(
+            _in_range, "adapt_delta", self.adapt_delta, tiny, 1 - tiny, between
+        )
+        yield self._check_metric
+        if self.step_size is not None:
+            text = "a positive number"
+            yield partial(_in_range, "step_size", self.step_size, 1e-300, 1e300, text)
+        if self.parallel_chains is not None:
+            yield partial(_whole, self, "parallel_chains", 1, 1000)
+        if self.timeout is not None:
+            text = "a positive number of seconds, or None for no limit"
+            yield partial(_in_range, "timeout", self.timeout, 1e-3, 1e9, text)
+        yield self._check_inits
+
+    def _check_metric(self) -> None:
         if self.metric not in ("diag_e", "dense_e", "unit_e"):
             raise SettingsError(
                 f"metric is {self.metric!r}, but must be diag_e, dense_e or unit_e."
             )
-        if self.step_size is not None:
-            text = "a positive number"
-            _in_range("step_size", self.step_size, 1e-300, 1e300, text)
-        if self.parallel_chains is not None:
-            _whole(self, "parallel_chains", 1, 1000)
-        if self.timeout is not None:
-            text = "a positive number of seconds, or None for no limit"
-            _in_range("timeout", self.timeout, 1e-3, 1e9, text)
-        self._check_inits()
 
     def _check_inits(self) -> None:
         inits: Any = self.inits

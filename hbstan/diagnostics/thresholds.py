@@ -44,10 +44,13 @@ class Thresholds:
     bfmi: float = 0.3
 
     def __post_init__(self) -> None:
+        faults = []
         for name, value in asdict(self).items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not value >= 0:
-                raise SettingsError(f"{name} is {value!r}, but must be at least 0.")
+                faults.append(f"{name} is {value!r}, but must be at least 0.")
+        if faults:
+            raise SettingsError("\n".join(faults))
 
 
 def worst_of(

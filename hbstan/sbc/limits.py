@@ -76,6 +76,7 @@ class Limits:
     scale: float = 1.5
 
     def __post_init__(self) -> None:
+        faults = []
         for name, (least, most, closed, words) in _REAL_LIMITS.items():
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -83,17 +84,19 @@ class Limits:
                 least <= value <= most if closed else least < value < most
             )
             if not inside:
-                raise SettingsError(f"{name} is {value!r}, but must be {words}.")
+                faults.append(f"{name} is {value!r}, but must be {words}.")
         count = self.divergences
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise SettingsError(
+            faults.append(
                 f"divergences is {count!r}, but must be a whole number, 0 or more."
             )
-        if self.power <= self.alpha:
-            raise SettingsError(
+        if not faults and self.power <= self.alpha:
+            faults.append(
                 f"power is {self.power!r}, but must be above alpha ({self.alpha!r}), "
                 "which a test reaches by chance."
             )
+        if faults:
+            raise SettingsError("\n".join(faults))
 
     def record(self) -> dict[str, Any]:
         """Return the limits as JSON-ready data."""

@@ -16,6 +16,7 @@ from hbstan.errors import ModelError, PriorError, SettingsError
 from hbstan.plan import Plan, plan
 from hbstan.provenance import program_hash
 from hbstan.types import MAX_SEED, SamplerSettings
+from hbstan.workflow.rules import nearest
 
 if TYPE_CHECKING:
     from hbstan.priors import Prior
@@ -226,7 +227,8 @@ def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     unknown = [name for name in given if name not in defaults]
     if unknown:
         raise SettingsError(
-            f"workflow takes no setting {unknown[0]!r}; legal: {', '.join(defaults)}."
+            f"workflow takes no setting {unknown[0]!r}"
+            f"{nearest(unknown[0], defaults)}; legal: {', '.join(defaults)}."
         )
     settings = {**defaults, **given}
     SamplerSettings(seed=1, **settings)
