@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import models, plots
 from hbstan.diagnostics import Thresholds
+from hbstan.errors import BackendError
 from hbstan.fit import Fit, fit
 from hbstan.results import Checks, Outcome, Picture, StageResult, Table
 from hbstan.workflow.criteria import FitCriteria
@@ -86,7 +87,13 @@ def fit_and_diagnose(
     retries: list[str] = []
     change = "as asked for"
     for _ in range(3):
-        made = fit(model, data, **common, **settings)
+        try:
+            made = fit(model, data, **common, **settings)
+        except BackendError as err:
+            if not attempts:
+                raise
+            retries.append(f"which failed, so that the attempt before counts: {err}")
+            break
         attempts.append(_Attempt(change, made, made.diagnose(limits)))
         next_one = _next(attempts, rules, settings)
         if next_one is None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.backends import choose
 from hbstan.errors import FitError, SettingsError, StoreError
-from hbstan.files import write_bytes
+from hbstan.files import scratch_folder, write_bytes
 from hbstan.fit import Fit
 from hbstan.includes import find_includes
 from hbstan.workflow.commands import Source
@@ -243,7 +241,8 @@ def workflow(
     chosen = candidates(known, models, priors)
     sampler = read_settings(settings)
     engine = choose(backend)
-    path = Path(tempfile.mkdtemp(prefix="hbstan-") if out is None else out)
+    scratch = scratch_folder("workflow-") if out is None else None
+    path = Path(str(out) if scratch is None else scratch.name)
     with open_folder(path) as folder:
         plan = folder.plan()
         request = Request(
@@ -261,8 +260,8 @@ def workflow(
         runner.run()
         document = _finish(runner, folder, plan)
     found = Workflow(path, document)
-    if out is None:
-        weakref.finalize(found, shutil.rmtree, path, ignore_errors=True)
+    if scratch is not None:
+        weakref.finalize(found, scratch.cleanup)
     return found
 
 

@@ -9,7 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hbstan.errors import BackendError, FitError, HbstanError
+from hbstan.errors import (
+    HbstanError,
+    ScratchError,
+    StoreError,
+    ToolchainError,
+    WorkerError,
+)
 from hbstan.fit import Fit
 from hbstan.loo import load_loo, save_loo
 from hbstan.results import Check, Checks, Outcome, StageResult
@@ -40,6 +46,9 @@ if TYPE_CHECKING:
     from hbstan.workflow.watch import Watcher
 
 __all__ = ["Runner"]
+
+#: Errors that say nothing of model and data.
+_SURROUNDINGS = (ScratchError, StoreError, ToolchainError, WorkerError)
 
 #: Checks whose failure another parameterisation may mend.
 _SAMPLING = ("convergence", "divergences", "rhat", "ess_bulk", "ess_tail", "bfmi")
@@ -233,7 +242,7 @@ class Runner:
             files = [f"fits/{one.name}.nc" for one in reached]
             command = command_of_comparison(files, seed) if len(files) > 1 else ""
             self._stage("comparison", None, compared, command)
-            found = self._made("comparison", compared).result
+            found = self._made("comparison", compared)[0].result
         usable = [one for one in reached if self._usable(one)]
         names = [one.name for one in usable]
         for one in reached if self.request.keep_going else usable:
@@ -274,7 +283,7 @@ class Runner:
         again = record is not None
         if record is None:
             began = time.perf_counter()
-            result = self._made(name, make)
+            result, lasting = self._made(name, make)
             record = {
                 "key": key,
                 "number": about.number,
@@ -290,17 +299,25 @@ class Runner:
                 {**p, "file": f} for p, f in zip(record["pictures"], files, strict=True)
             ]
             record["seconds"] = round(time.perf_counter() - began, 3)
-            self.folder.write_stage(key, record)
+            if lasting:
+                self.folder.write_stage(key, record)
         self.records.append(record)
         self.watcher.finished(record, again)
         return record
 
-    def _made(self, name: str, make: Callable[[], StageResult]) -> StageResult:
-        """Run a stage; an engine's failure leaves its matter open."""
+    def _made(
+        self, name: str, make: Callable[[], StageResult]
+    ) -> tuple[StageResult, bool]:
+        """Run a stage, and tell whether its outcome lasts.
+
+        A failure leaves the stage's matter open, and other models are still judged.
+        One of the surroundings, a full disk perhaps, is not kept: the same command
+        tries that stage again.
+        """
         try:
-            return make()
-        except (BackendError, FitError) as err:
-            return _not_run(name, err)
+            return make(), True
+        except HbstanError as err:
+            return _not_run(name, err), not isinstance(err, _SURROUNDINGS)
 
     def _commands(self, one: Candidate, again: bool = False) -> dict[str, str]:
         """Return the command of each stage of a model.
