@@ -27,6 +27,7 @@ from typing import Any
 from hbstan.errors import CompileError
 from hbstan.includes import digest, find_includes, read_source, source_hash
 from hbstan.staging import ABOUT, Builder, Job, run
+from hbstan.text import read_bytes
 from hbstan.toolchain.cache import cache_dir as default_cache_dir
 from hbstan.toolchain.cache import locked, silent
 from hbstan.types import Progress
@@ -277,11 +278,16 @@ def _key(file: Path, source: str, stanc: Options, cpp: Options, toolchain: str) 
         "name": file.stem,
         "source": source,
         "options": options,
-        "user_header": digest(read_source(Path(header)), ()) if header else None,
+        "user_header": digest(_user_header(header), ()) if header else None,
         "toolchain": toolchain,
     }
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _user_header(header: str) -> bytes:
+    # Of C++, in whatever encoding its compiler takes.
+    return read_bytes(header, "the file USER_HEADER", CompileError)
 
 
 def _ready(home: Path) -> Path | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hbstan.errors import CompileError
+from hbstan.text import encode, read_text
 
 if TYPE_CHECKING:
     import os
@@ -134,11 +135,11 @@ def expanded(
             name = _named(token)
             if name:
                 add(path, text[end : token.start()], text.count("\n", 0, end) + 1)
-                put(found[name].path, _text(found[name].content))
+                put(found[name].path, found[name].content.decode())
                 end = token.end()
         add(path, text[end:], text.count("\n", 0, end) + 1)
 
-    put(file, _text(read_source(file)))
+    put(file, read_source(file).decode())
     return Expanded("".join(texts), tuple(pieces))
 
 
@@ -164,7 +165,7 @@ def _collect(
 
 
 def _directives(text: bytes) -> Iterator[tuple[str, int]]:
-    program = _text(text)
+    program = text.decode()
     for token in _TOKEN.finditer(program):
         name = _named(token)
         if name:
@@ -173,10 +174,6 @@ def _directives(text: bytes) -> Iterator[tuple[str, int]]:
 
 def _named(token: re.Match[str]) -> str | None:
     return token["quoted"] or token["angled"] or token["bare"]
-
-
-def _text(source: bytes) -> str:
-    return source.decode("utf-8", errors="replace")
 
 
 def _look_up(name: str, folders: Sequence[Path], file: Path, line: int) -> Path:
@@ -193,28 +190,21 @@ def _look_up(name: str, folders: Sequence[Path], file: Path, line: int) -> Path:
 
 
 def read_source(file: Path) -> bytes:
-    """Read a source file.
+    """Read a source file: its bytes, without a byte order mark.
 
     Raises
     ------
     CompileError
-        Naming the file and the reason.
+        If it cannot be read or is not UTF-8; names file, line and reason.
     """
-    try:
-        return file.read_bytes()
-    except OSError as err:
-        raise CompileError(
-            f"the Stan program '{file}' cannot be read: {err.strerror}.",
-            remedy="Check the path and the permissions.",
-            file=str(file),
-        ) from err
+    return read_text(file, "the Stan program", CompileError).encode()
 
 
 def digest(text: bytes, includes: Sequence[Include]) -> str:
     """Return the SHA-256 of a program's text and of its included files."""
     total = hashlib.sha256(_framed(text))
     for include in includes:
-        total.update(_framed(include.name.encode()))
+        total.update(_framed(encode(include.name)))
         total.update(_framed(include.content))
     return total.hexdigest()
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hbstan.includes import Include
 
-__all__ = ["ABOUT", "Builder", "Job", "run"]
+__all__ = ["ABOUT", "Builder", "Job", "copy_includes", "run"]
 
 #: What a builder may leave beside the executable: stanc's account of the program.
 ABOUT = "stanc-info.json"
@@ -125,20 +125,43 @@ def _workshop(partial: Path) -> Iterator[Path]:
 def _build_copies(job: Job, workshop: Path, builder: Builder) -> Path:
     copy = workshop / f"{job.name}.stan"
     copy.write_bytes(job.text)
-    names = {str(copy): str(job.file), copy.name: str(job.file)}
-    # Deep enough for the dots of names such as ../functions/f.stan.
-    ups = max((i.name.split("/").count("..") for i in job.includes), default=0)
-    root = workshop.joinpath("include", *["d"] * ups)
-    root.mkdir(parents=True)
-    for include in job.includes:
-        place = Path(f"{root}/{include.name}")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(include.content)
-        names[str(place)] = str(include.path)
+    root, names = copy_includes(job.includes, workshop)
+    names |= {str(copy): str(job.file), copy.name: str(job.file)}
     try:
         return builder(copy, (root,), job.stanc_options, job.cpp_options)
     except CompileError as err:
         raise _explained(err, names, workshop, job.file) from err
+
+
+def copy_includes(
+    includes: Sequence[Include], workshop: Path
+) -> tuple[Path, dict[str, str]]:
+    """Write what a program includes into a folder.
+
+    Parameters
+    ----------
+    includes : sequence of Include
+    workshop : pathlib.Path
+        An existing folder.
+
+    Returns
+    -------
+    root : pathlib.Path
+        Where the compiler is to look for them.
+    names : dict of str to str
+        Each copy, and the user's file.
+    """
+    names = {}
+    # Deep enough for the dots of names such as ../functions/f.stan.
+    ups = max((i.name.split("/").count("..") for i in includes), default=0)
+    root = workshop.joinpath("include", *["d"] * ups)
+    root.mkdir(parents=True)
+    for include in includes:
+        place = Path(f"{root}/{include.name}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(include.content)
+        names[str(place)] = str(include.path)
+    return root, names
 
 
 def _explained(

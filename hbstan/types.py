@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from hbstan.errors import SettingsError
+from hbstan.errors import CompileError, SettingsError
+from hbstan.text import read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,8 +78,8 @@ class StanProgram:
         return self.file.stem
 
     def source(self) -> str:
-        """Read the program's text."""
-        return self.file.read_text(encoding="utf-8")
+        """Read the program's text; raise CompileError if it cannot be read."""
+        return read_text(self.file, "the Stan program", CompileError)
 
 
 def _in_range(name: str, value: float, low: float, high: float, text: str) -> None:

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan.backends.console import Iterations, iterations
@@ -34,7 +35,10 @@ from hbstan.errors import (
     TimeLimitError,
     ToolchainError,
 )
+from hbstan.files import scratch_folder
+from hbstan.includes import find_includes
 from hbstan.program import declared, matched
+from hbstan.staging import copy_includes
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
 
 if TYPE_CHECKING:
@@ -80,13 +84,19 @@ class StanliBackend:
         CompileError
             With stanc's message, file and line.
         """
-        stanli = _stanli()
-        paths = [str(p) for p in (*program.include_paths, program.file.parent)]
-        try:
-            mir: str = stanli.stan_to_mir(program.source(), include_paths=paths)
-        except RuntimeError as err:
-            raise compile_error(program, str(err)) from err
-        return mir
+        text = program.source()
+        includes = find_includes(program.file, program.include_paths)
+        # Of copies, as CmdStan has it: of the folders' names, and of marks at the
+        # files' beginning, the compiler takes fewer than we do.
+        with scratch_folder("include-") as folder:
+            root, names = copy_includes(includes, Path(folder))
+            try:
+                return str(_stanli().stan_to_mir(text, include_paths=[str(root)]))
+            except RuntimeError as err:
+                said = str(err)
+                for inner, outer in names.items():
+                    said = said.replace(f"'{inner}'", f"'{outer}'")
+                raise compile_error(program, said) from err
 
     def sample(
         self,

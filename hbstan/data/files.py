@@ -1,4 +1,4 @@
-"""Bytes and text of files, and what to say when there is none."""
+"""Bytes of files, and what to say when there are none."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["decode", "near", "read_bytes"]
-
-_SAVE_UTF8 = "Save the file as UTF-8."
+__all__ = ["near", "read_bytes"]
 
 
 def near(name: str, choices: Sequence[str]) -> list[str]:
@@ -49,33 +47,6 @@ def read_bytes(path: Path, suggestions: Sequence[str] = ()) -> bytes:
             remedy="Check how the file was written.",
         )
     return data
-
-
-def decode(path: Path, data: bytes) -> str:
-    """Decode UTF-8 with or without a byte order mark.
-
-    Raises
-    ------
-    DataError
-        If the bytes are UTF-16 or UTF-32, or no UTF-8.
-    """
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
-    # Latin text in UTF-16 without a mark has a zero in every other byte.
-    if wide or data[:400].count(0) > len(data[:400]) // 4:
-        raise DataError(
-            f"{path} is encoded as UTF-16 or UTF-32; legal: UTF-8.", remedy=_SAVE_UTF8
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as err:
-        bom = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-        offset = err.start + bom
-        line = data.count(b"\n", 0, offset) + 1
-        raise DataError(
-            f"{path}: byte 0x{data[offset]:02x} at offset {offset} (line {line}) is "
-            "not UTF-8.",
-            remedy=f"{_SAVE_UTF8[:-1]}; it looks like Latin-1 or Windows-1252.",
-        ) from None
 
 
 def _not_found(path: Path, suggestions: Sequence[str]) -> DataError:

@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hbstan.data.files import decode, read_bytes
+from hbstan.data.files import read_bytes
 from hbstan.data.values import STAN_INT_MAX, show
 from hbstan.errors import DataError, HbstanError
+from hbstan.text import decode
 
 __all__ = ["LEGAL", "from_stan_json", "rectangular", "within_32_bits"]
 
@@ -63,7 +64,7 @@ def from_stan_json(path: str | Path, *, allow_nan: bool = False) -> dict[str, An
     file = Path(path)
     try:
         data = json.loads(
-            decode(file, read_bytes(file)),
+            decode(read_bytes(file), file),
             object_pairs_hook=_object,
             parse_int=_integer,
         )

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hbstan.data.checks import Column, Origin, first_shared
-from hbstan.data.files import decode, near, read_bytes
+from hbstan.data.files import near, read_bytes
 from hbstan.errors import DataError
+from hbstan.text import decode, printable
 
 __all__ = ["Table", "read_table"]
 
@@ -146,7 +147,7 @@ def _read_file(source: str | Path, suggestions: Sequence[str]) -> Table:
     suffix = path.suffix.lower()
     data = read_bytes(path, suggestions)
     if suffix in _CSV_SUFFIXES:
-        return _from_csv(path, decode(path, data), _CSV_SUFFIXES[suffix])
+        return _from_csv(path, decode(data, path), _CSV_SUFFIXES[suffix])
     if suffix in _PARQUET_SUFFIXES:
         return _from_parquet(path, data)
     raise DataError(
@@ -172,7 +173,12 @@ def _from_csv(path: Path, text: str, delimiter: str) -> Table:
         )
     columns = list(zip(*rows[1:], strict=True)) or [()] * len(header)
     origin = Origin(str(path), lines=tuple(lines[1:]), text=True)
-    return Table(tuple(header), tuple(columns), origin, path.name, path.stem)
+    return Table(tuple(header), tuple(columns), origin, *_names(path))
+
+
+def _names(path: Path) -> tuple[str, str]:
+    """Return the source to be kept with the data, and a name for them."""
+    return printable(path.name), printable(path.stem)
 
 
 #: By (too few fields, in the last row).
@@ -251,7 +257,7 @@ def _from_parquet(path: Path, data: bytes) -> Table:
             f"{path} cannot be read as Parquet: {type(err).__name__}: {err}",
             remedy="Write the file again; reading it needs the package pyarrow.",
         ) from err
-    return _from_frame(frame, Origin(str(path)), path.name, path.stem)
+    return _from_frame(frame, Origin(str(path)), *_names(path))
 
 
 def _from_frame(frame: Any, origin: Origin, source: str, stem: str) -> Table:

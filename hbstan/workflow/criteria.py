@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 from hbstan.errors import SettingsError
 from hbstan.loo.ladder import RUNGS
 from hbstan.predictive.statistics import statistics_for
+from hbstan.text import read_text
 from hbstan.workflow.rules import (
     Choice,
     Flag,
@@ -471,17 +472,10 @@ def _no_section(name: str, kinds: Mapping[str, Any]) -> str:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file, which is UTF-8 by definition."""
     try:
-        content = path.read_bytes()
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as err:
-        line = content[: err.start].count(b"\n") + 1
-        why = f"line {line} is not UTF-8 (byte {content[err.start]:#x})"
-        remedy = "Save the file as UTF-8."
-    except (OSError, ValueError) as err:
-        why = getattr(err, "strerror", None) or str(err)
-        remedy = "Give a TOML file with tables such as [calibration]."
-    raise SettingsError(
-        f"the criteria {str(path)!r} cannot be read: {why}.", remedy=remedy
-    )
+        return tomllib.loads(read_text(path, "the criteria", SettingsError))
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(
+            f"the criteria {str(path)!r} cannot be read: {err}.",
+            remedy="Give a TOML file with tables such as [calibration].",
+        ) from err

@@ -23,7 +23,7 @@ PACKAGE = "hbstan"
 #: TYPE_CHECKING imports and imports inside functions count as well.
 TIERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("files", "types", "results", "priors", "storage"),
+    ("text", "files", "types", "results", "priors", "storage"),
     ("data", "datasets", "models", "simulate"),
     ("includes", "program", "compile", "staging", "backends", "toolchain"),
     ("convert", "plan", "parameterization", "provenance"),
