@@ -17,6 +17,7 @@ from hbstan.errors import DataError, ModelError, PriorError
 from hbstan.models import PriorChoice
 from hbstan.priors import as_prior, stan_data
 from hbstan.program import Declared, declared, matched
+from hbstan.text import printable
 from hbstan.types import StanProgram
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def read(data: Any) -> Any:
 def _name(data: Any) -> str:
     """Return what data without a name of their own are called."""
     if isinstance(data, str | Path):
-        return Path(data).stem
+        return printable(Path(data).stem)
     return "data" if hasattr(data, "iloc") else "mapping"
 
 

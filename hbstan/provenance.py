@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan import models
 from hbstan.convert import Labels, kept_as
 from hbstan.includes import source_hash
+from hbstan.text import escaped
 
 if TYPE_CHECKING:
     from hbstan.plan import Plan
@@ -67,7 +68,7 @@ def attributes(
         "model": decided.name,
         "program_hash": program_hash(decided.program),
         # Where to find a program that is not the catalogue's, to fit it again.
-        "program_file": "" if in_catalogue else str(decided.program.file),
+        "program_file": "" if in_catalogue else escaped(decided.program.file),
         "like": decided.like,
         "data_kind": decided.data_kind,
         "data_name": decided.data_name,

@@ -30,6 +30,7 @@ from hbstan.priors import priors_from_records
 from hbstan.provenance import program_hash
 from hbstan.sbc.executors import Pool
 from hbstan.sbc.time_limit import Note, TimeLimit, require_seconds
+from hbstan.text import unescaped
 from hbstan.types import SamplerSettings
 
 if TYPE_CHECKING:
@@ -325,7 +326,7 @@ def _settings(fit: Fit, given: Mapping[str, Any]) -> SamplerSettings:
 
 def _model(fit: Fit) -> str | Path:
     """Return what was fitted, once it is known to be unchanged."""
-    file = str(fit.tree.attrs.get("program_file", ""))
+    file = unescaped(str(fit.tree.attrs.get("program_file", "")))
     name: str | Path = Path(file) if file else fit.model
     if not file and fit.model not in models.names():
         raise FitError(

@@ -16,12 +16,21 @@ from hbstan.errors import DataError
 if TYPE_CHECKING:
     from hbstan.errors import HbstanError
 
-__all__ = ["decode", "encode", "printable", "read_bytes", "read_text"]
+__all__ = [
+    "decode",
+    "encode",
+    "escaped",
+    "printable",
+    "read_bytes",
+    "read_text",
+    "unescaped",
+]
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _LINE_END = re.compile("\r\n?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 _SAVE_UTF8 = "Save the file as UTF-8."
 
 
@@ -102,6 +111,16 @@ def encode(text: str) -> bytes:
     written as ``\udcXX``, which in JSON stands for the same.
     """
     return text.encode("utf-8", "backslashreplace")
+
+
+def escaped(path: str | os.PathLike[str]) -> str:
+    r"""Return a path as text that can be kept, with ``\udcXX`` as in :func:`encode`."""
+    return encode(os.fspath(path)).decode()
+
+
+def unescaped(text: str) -> str:
+    """Return the path that :func:`escaped` made text of."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def printable(name: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hbstan.errors import CompileError, SettingsError
-from hbstan.text import read_text
+from hbstan.text import printable, read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ class StanProgram:
     @property
     def name(self) -> str:
         """The program's name: its file name without the suffix."""
-        return self.file.stem
+        return printable(self.file.stem)
 
     def source(self) -> str:
         """Read the program's text; raise CompileError if it cannot be read."""

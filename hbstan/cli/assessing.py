@@ -96,10 +96,11 @@ def _write(
     from hbstan import plots
     from hbstan.errors import SettingsError
     from hbstan.files import write_bytes
+    from hbstan.text import encode
 
     text = jsonlib.dumps(result.record(), indent=2, ensure_ascii=False)
     try:
-        write_bytes(folder / "assessment.json", text.encode())
+        write_bytes(folder / "assessment.json", encode(text))
         draw = partial(plots.assessment, result)
         drawn = {"assessment.png": draw}
         files = write_figures(folder, drawn, screen, wanted=figures)

@@ -191,13 +191,14 @@ def _write(
     """Write what was found and, if wanted, its figures."""
     from hbstan.errors import FitError
     from hbstan.files import write_bytes
+    from hbstan.text import encode
 
     if folder is None:
         return
     try:
         files = write_figures(folder, figures, screen, wanted=wanted)
         text = jsonlib.dumps(record, indent=2, ensure_ascii=False)
-        write_bytes(folder / name, text.encode())
+        write_bytes(folder / name, encode(text))
     except OSError as err:
         raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
     for file in [*files, folder / name]:

@@ -191,6 +191,7 @@ def _write(
     from hbstan import plots
     from hbstan.errors import FitError
     from hbstan.files import write_bytes
+    from hbstan.text import encode
 
     files = [fit.save(folder / "fit.nc")]
     figures: dict[str, Callable[[Fit], Figure]] = {
@@ -204,7 +205,7 @@ def _write(
         drawn = {name: partial(draw, fit) for name, draw in figures.items()}
         files += write_figures(folder, drawn, screen, wanted=wanted)
         text = jsonlib.dumps(checks.record(), indent=2, ensure_ascii=False)
-        write_bytes(folder / "diagnostics.json", text.encode())
+        write_bytes(folder / "diagnostics.json", encode(text))
     except OSError as err:
         raise FitError(f"{str(folder)!r} cannot be written: {err}") from err
     return [*files, folder / "diagnostics.json"]

@@ -150,7 +150,7 @@ class Screen:
     def result(self, record: Any) -> None:
         """Print ``record`` as JSON if asked for."""
         if self.json:
-            typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(record, indent=2))  # ASCII: right on any terminal
 
 
 @contextmanager

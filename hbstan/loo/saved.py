@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan.errors import FitError
 from hbstan.files import write_bytes
 from hbstan.loo.result import LooResult, Step, Waic
+from hbstan.text import encode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ def save_loo(result: LooResult, path: str | Path) -> Path:
         if result.covariance is None
         else _frame_record(result.covariance),
     }
-    write_bytes(path, json.dumps(record, ensure_ascii=False).encode())
+    write_bytes(path, encode(json.dumps(record, ensure_ascii=False)))
     return path
 
 

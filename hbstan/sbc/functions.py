@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +14,12 @@ from types import ModuleType
 from typing import Any
 
 from hbstan.errors import ModelError
+from hbstan.text import decode, read_bytes
 
 __all__ = ["load_function"]
+
+#: How a Python file says that it is not UTF-8.
+_CODING = re.compile(rb"[ \t\f]*#.*?coding[:=]")
 
 
 def load_function(reference: str) -> Callable[..., Any]:
@@ -61,15 +67,11 @@ def _load(path: Path) -> ModuleType:
     """Run a file as a module that pickles by value."""
     import cloudpickle
 
-    try:
-        content = path.read_bytes()
-    except OSError as err:
-        raise ModelError(
-            f"the file {str(path)!r} cannot be read: {err.strerror or err}.",
-            remedy="Give the path of a Python file that exists.",
-        ) from err
+    content = read_bytes(path, "the file", ModelError)
+    if not any(_CODING.match(line) for line in content.splitlines()[:2]):
+        decode(content, f"the file '{path}'", ModelError)
     # The same file has the same name in every process; two files never share one.
-    key = hashlib.sha256(str(path.resolve()).encode() + b"\0" + content).hexdigest()
+    key = hashlib.sha256(os.fsencode(path.resolve()) + b"\0" + content).hexdigest()
     name = f"hbstan_file_{path.stem}_{key[:12]}"
     if name in sys.modules:
         return sys.modules[name]

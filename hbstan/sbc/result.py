@@ -13,6 +13,7 @@ from hbstan.files import write_bytes
 from hbstan.sbc import tables, verdict
 from hbstan.sbc.verdict import Limits
 from hbstan.storage import load_tree, save_tree
+from hbstan.text import encode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,7 +148,7 @@ class SBCResult:
         """
         path = Path(path)
         text = json.dumps(self.record(limits), indent=2, ensure_ascii=False)
-        write_bytes(path, (text + "\n").encode())
+        write_bytes(path, encode(text + "\n"))
         return path
 
     @classmethod

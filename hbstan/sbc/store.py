@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from hbstan.errors import StoreError
 from hbstan.files import alone_in, atomic_path, write_bytes
+from hbstan.text import encode as encode_text
 
 __all__ = [
     "FolderStore",
@@ -255,7 +256,7 @@ def _claim(folder: Path, identity: Mapping[str, Any], key: str, resume: bool) ->
             indent=2,
             ensure_ascii=False,
         )
-        write_bytes(folder / "manifest.json", text.encode())
+        write_bytes(folder / "manifest.json", encode_text(text))
         return
     if saved != json.loads(json.dumps(identity)):
         raise StoreError(

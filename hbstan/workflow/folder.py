@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan.errors import StoreError
 from hbstan.files import alone_in, atomic_path, write_bytes
 from hbstan.sbc.store import difference
+from hbstan.text import encode
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -163,4 +164,4 @@ def require_same(
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write a record as JSON, atomically."""
     text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, encode(text + "\n"))

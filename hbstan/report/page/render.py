@@ -110,11 +110,11 @@ def write_report(folder: Path) -> Path:
         for file in sorted((folder / "figures").glob("*.svg"))
     }
     programs = {
-        file.stem: file.read_text(encoding="utf-8")
+        file.stem: file.read_text(encoding="utf-8-sig")
         for file in sorted((folder / "models").glob("*.stan"))
     }
     page = folder / "report.html"
-    write_bytes(page, render(verdict, figures, programs).encode("utf-8"))
+    write_bytes(page, render(verdict, figures, programs).encode("utf-8", "replace"))
     return page
 
 
