@@ -24,12 +24,15 @@ __all__ = [
     "read_bytes",
     "read_text",
     "unescaped",
+    "unfit_character",
 ]
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _LINE_END = re.compile("\r\n?")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+#: What files of fits, figures and pages cannot hold: control characters, but not tabs
+#: and line ends, halves of surrogate pairs, and the two that are none.
+_UNFIT = re.compile(r"[^\t\n\r -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 _SAVE_UTF8 = "Save the file as UTF-8."
 
@@ -128,4 +131,10 @@ def printable(name: str) -> str:
 
     What is no text in it becomes the replacement character.
     """
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", name)
+    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", name)
+
+
+def unfit_character(text: str) -> str | None:
+    """Return the first character that no file of ours can hold, as U+XXXX, if any."""
+    found = _UNFIT.search(text)
+    return None if found is None else f"U+{ord(found[0]):04X}"

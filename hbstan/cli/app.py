@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import traceback
 from typing import Annotated
@@ -17,7 +16,7 @@ from hbstan.cli.fitting import fit
 from hbstan.cli.flowing import workflow
 from hbstan.cli.lists import datasets, models
 from hbstan.cli.machine import compile, doctor, install_cmdstan
-from hbstan.cli.options import Debug
+from hbstan.cli.options import Debug, replace_what_cannot_be_shown
 
 __all__ = ["app", "main"]
 
@@ -40,20 +39,13 @@ def main(args: list[str] | None = None) -> None:
         By default those of the process.
     """
     args = sys.argv[1:] if args is None else args
-    _replace_what_cannot_be_shown()
+    replace_what_cannot_be_shown()
     try:
         app(args=args, prog_name="hbstan")
     except Exception as err:
         if "--debug" in args:
             traceback.print_exc()
         sys.exit(_report_error(err))
-
-
-def _replace_what_cannot_be_shown() -> None:
-    """Let a terminal that is not UTF-8 show "?" for what it has no character for."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # neither closed nor a stand-in
-            stream.reconfigure(errors="replace")
 
 
 def _report_error(err: Exception) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hbstan.data.checks import Column, Origin, check_binomial, check_estimates
 from hbstan.errors import DataError
+from hbstan.text import unfit_character
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,6 +143,13 @@ class Dataset(ABC):
         if not isinstance(self.name, str) or not self.name.strip():
             raise DataError(
                 f"the dataset's name is {self.name!r}; legal: a text that is not blank."
+            )
+        unfit = unfit_character(self.name)
+        if unfit is not None:
+            raise DataError(
+                f"the dataset's name {self.name!r} has the character {unfit}, which is "
+                "no text.",
+                remedy="Give it another name.",
             )
         # Group labels without a column of origin get a heading of their own.
         used = set(self.columns.values())

@@ -7,10 +7,13 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hbstan.data.dataset import Dataset, ReadOnlyMap
+from hbstan.data.values import show
 from hbstan.errors import DataError
+from hbstan.text import unfit_character
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,9 +180,21 @@ class SystemData(Dataset):
                 f"{self.name}: the label {twice[0]!r} occurs "
                 f"{self.labels.count(twice[0])} times; legal: one {self.unit} a label."
             )
+        self._require_text()
         for name, dtype in self.arrays.items():
             self._freeze(name, dtype)
         self._validate()
+
+    def _require_text(self) -> None:
+        """Raise DataError for the first label that no file can hold."""
+        for label in chain(self.labels, *self.axes.values()):
+            unfit = unfit_character(str(label))
+            if unfit is not None:
+                raise DataError(
+                    f"{self.name}: the label {show(label)} has the character {unfit}, "
+                    "which is no text.",
+                    remedy="Remove it, or read the data with the right encoding.",
+                )
 
     def _freeze(self, name: str, dtype: str) -> None:
         import numpy as np

@@ -13,7 +13,7 @@ from typing import Any
 from hbstan.data.checks import Column, Origin, first_shared
 from hbstan.data.files import near, read_bytes
 from hbstan.errors import DataError
-from hbstan.text import decode, printable
+from hbstan.text import decode, printable, unfit_character
 
 __all__ = ["Table", "read_table"]
 
@@ -80,6 +80,13 @@ class Table:
         if not isinstance(name, str):
             raise DataError(
                 f"{role} is {name!r}; legal: the name of a column: {self.listing()}."
+            )
+        unfit = unfit_character(name)
+        if unfit is not None:
+            raise DataError(
+                f"{self.origin.source}: the column {name!r} has the character {unfit}, "
+                "which is no text.",
+                remedy="Rename the column.",
             )
 
     def check_distinct(self, roles: Iterable[tuple[str, Any]]) -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from hbstan.text import unfit_character
+
 __all__ = [
     "COUNTS",
     "LABELS",
@@ -189,12 +191,11 @@ def as_label(value: Any, *, text: bool = False) -> str | Fault:
         )
     if not label.strip():
         return Fault("the label is empty", "Name the group, or remove the row.")
-    try:
-        label.encode("utf-8")
-    except UnicodeEncodeError:
+    unfit = unfit_character(label)
+    if unfit is not None:
         return Fault(
-            f"{label!a} is not valid Unicode (half of a surrogate pair)",
-            "Read the data with the right encoding.",
+            f"{show(label)} has the character {unfit}, which is no text",
+            "Remove it, or read the data with the right encoding.",
         )
     return label.strip()
 

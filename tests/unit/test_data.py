@@ -376,7 +376,7 @@ def test_tsv_and_upper_case_suffix(tmp_path: Path) -> None:
 
 
 label_text = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1
+    st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1
 ).map(str.strip)
 labels_st = st.lists(label_text.filter(bool), min_size=2, max_size=8, unique=True)
 count_st = st.integers(0, 2**31 - 1)
@@ -595,7 +595,7 @@ def test_numbers_that_read_alike_are_duplicates() -> None:
         (["x"], "['x'] is a list, not a label"),
         (b"x", "b'x' is a bytes, not a label"),
         (1j, "1j is a complex, not a label"),
-        ("\ud800", "not valid Unicode"),
+        ("\ud800", "has the character U+D800"),
     ],
 )
 def test_bad_label(label: Any, what: str) -> None:
