@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from hbstan.cli.sections import Section
     from hbstan.loo import LooResult
+    from hbstan.results import Checks
 
 __all__ = ["check", "compare"]
 
@@ -74,7 +75,7 @@ def check(
     from hbstan.fit import Fit
     from hbstan.report.console import checks_table, fit_heading, verdict_line
     from hbstan.report.progress import progress_bars
-    from hbstan.results import Checks
+    from hbstan.results import Checks, Outcome
 
     screen = Screen(json, quiet)
     if out:
@@ -100,14 +101,15 @@ def check(
             console.print(part)
     everything = Checks([*checks, *(c for s in found for c in s.checks)])
     console.print()
-    console.print(verdict_line(checks) if checks.failed() else _verdict(everything))
+    console.print(_verdict(everything) if checks.passed else verdict_line(checks))
     record = {"fit": str(path), "diagnostics": checks.record()}
     record |= {section.name: section.record for section in found}
-    record["outcome"] = everything.outcome.value
+    passed = checks.passed and everything.outcome is not Outcome.FAIL
+    record["outcome"] = Outcome.PASS.value if passed else everything.outcome.value
     drawn = {k: f for s in found for k, f in s.figures.items()}
     _write(out, record, drawn, screen, wanted=figures)
     screen.result(record)
-    raise typer.Exit(PASSED if everything.passed else GATE_FAILED)
+    raise typer.Exit(PASSED if passed else GATE_FAILED)
 
 
 def compare(
@@ -167,15 +169,21 @@ def compare(
     raise typer.Exit(PASSED if section.checks.passed else GATE_FAILED)
 
 
-def _verdict(checks: Any) -> str:
+def _verdict(checks: Checks) -> str:
+    """Return what became of the model, once the draws have passed."""
     from hbstan.report.format import STYLES
+    from hbstan.results import Outcome
 
-    failed = ", ".join(c.name for c in checks.failed())
-    text = (
-        "All checks passed: draws and model can be used."
-        if checks.passed
-        else f"The draws can be used, but the model does not pass: {failed}."
-    )
+    def named(outcome: Outcome) -> str:
+        return ", ".join(c.name for c in checks if c.outcome is outcome)
+
+    text = {
+        Outcome.PASS: "All checks passed: draws and model can be used.",
+        Outcome.FAIL: "The draws can be used, but the model does not pass: "
+        f"{named(Outcome.FAIL)}.",
+        Outcome.NOT_RUN: "All checks that were run passed: the draws can be used. "
+        f"Nothing vouches for what was not run: {named(Outcome.NOT_RUN)}.",
+    }[checks.outcome]
     return f"[{STYLES[checks.outcome]}]{text}[/]"
 
 

@@ -69,26 +69,41 @@ class Section:
 def criticise(fit: Fit, options: Options) -> list[Section]:
     """Return the sections that can be made of a fit.
 
-    A fit of a program that is like none of the catalogue, or without its predictive
-    quantities, has no sections but one, which says so.
+    Of a fit of a program that is like none of the catalogue, or without its
+    predictive quantities, they say what was not run, and why.
     """
     if fit.like is None or "posterior_predictive" not in fit.tree.children:
-        return [_not_criticised(fit)]
+        return _not_criticised(fit)
     parts = [_predictive, _cross_validation, _pooling, _sensitivity]
     found = [part(fit, options) for part in parts]
     return [section for section in found if section is not None]
 
 
-def _not_criticised(fit: Fit) -> Section:
-    check = Check(
-        "criticism",
-        "The model was criticised",
-        Outcome.NOT_RUN,
-        detail=f"{fit.model} is like no model of the catalogue, or was fitted without "
-        "its predictive quantities",
-        advice="Use --draws-only to judge the draws alone.",
-    )
-    return _not_run("criticism", "Model", check)
+#: The questions to a model: section, label, what a program declares for it, and the
+#: group of the tree that it may have gone to.
+_QUESTIONS = (
+    ("predictive", "Replicated data resemble the data", "y_rep", "posterior_predictive"),
+    ("loo", "Groups are predicted from the others", "log_lik", "log_likelihood"),
+    ("sensitivity", "Sensitivity to the priors", "lprior", "log_prior"),
+)
+
+
+def _not_criticised(fit: Fit) -> list[Section]:
+    from hbstan.report.console import checks_table
+
+    held = {str(name) for part in fit.tree.children.values() for name in part.data_vars}
+    found = []
+    for name, label, declared, group in _QUESTIONS:
+        if declared not in held and group not in fit.tree.children:
+            detail = f"the fit of {fit.model} holds no {declared}"
+            advice = f"Declare {declared} in the program, and fit with it."
+        else:
+            detail = f"{fit.model} is like no model of the catalogue"
+            advice = ""
+        found.append(Check(name, label, Outcome.NOT_RUN, detail=detail, advice=advice))
+    sections = [Section(c.name, [], Checks([c]).record(), Checks([c])) for c in found]
+    sections[0].shown.append(checks_table(Checks(found), "Model"))
+    return sections
 
 
 def _not_run(name: str, title: str, check: Check) -> Section:

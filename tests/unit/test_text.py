@@ -132,11 +132,11 @@ def test_a_table_may_lie_under_such_a_name(tmp_path: Path) -> None:
 def test_characters_that_no_file_holds_are_refused(bad: str) -> None:
     assert unfit_character(f"a{bad}") == f"U+{ord(bad):04X}"
     values = {"n": [3, 4], "r": [1, 1]}
-    with pytest.raises(DataError, match="row 2, column 'g'.*U\\+"):
+    with pytest.raises(DataError, match=r"row 2, column 'g'.*U\+"):
         _binomial({"g": ["a", f"b{bad}"], **values}, "g")
-    with pytest.raises(DataError, match="the column .* has the character U"):
+    with pytest.raises(DataError, match=r"the column .* has the character U"):
         _binomial({f"g{bad}": ["a", "b"], **values}, f"g{bad}")
-    with pytest.raises(DataError, match="the dataset's name .* has the character U"):
+    with pytest.raises(DataError, match=r"the dataset's name .* has the character U"):
         _binomial({"g": ["a", "b"], **values}, "g", name=f"x{bad}")
 
 
