@@ -91,7 +91,7 @@ def fit(
     debug: Debug = False,
 ) -> None:
     """Fit a model, diagnose the draws and show the estimates."""
-    from hbstan.data.system import SystemData
+    from hbstan.data import Dataset
     from hbstan.fit import fit as run
     from hbstan.report.console import progress_bars
 
@@ -125,7 +125,7 @@ def fit(
         )
     checks = result.diagnose()
     files = _write(result, checks, out, screen, figures) if out else []
-    findings = given.findings() if isinstance(given, SystemData) else ()
+    findings = given.findings() if isinstance(given, Dataset) else ()
     _show_fit(screen, result, checks, files, findings)
     raise typer.Exit(PASSED if checks.passed else GATE_FAILED)
 

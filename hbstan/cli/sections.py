@@ -82,7 +82,12 @@ def criticise(fit: Fit, options: Options) -> list[Section]:
 #: The questions to a model: section, label, what a program declares for it, and the
 #: group of the tree that it may have gone to.
 _QUESTIONS = (
-    ("predictive", "Replicated data resemble the data", "y_rep", "posterior_predictive"),
+    (
+        "predictive",
+        "Replicated data resemble the data",
+        "y_rep",
+        "posterior_predictive",
+    ),
     ("loo", "Groups are predicted from the others", "log_lik", "log_likelihood"),
     ("sensitivity", "Sensitivity to the priors", "lprior", "log_prior"),
 )

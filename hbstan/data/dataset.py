@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hbstan.data.checks import Column, Origin, check_binomial, check_estimates
+from hbstan.data.totals import no_pooled_row, no_total_row
 from hbstan.errors import DataError
 from hbstan.text import unfit_character
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hbstan.priors import Prior
+    from hbstan.results import Check
 
 __all__ = ["Dataset", "GroupEstimates", "GroupedBinomial", "ReadOnlyMap"]
 
@@ -139,6 +141,13 @@ class Dataset(ABC):
             data[self.columns[role]] = getattr(self, name).copy()
         return pd.DataFrame(data)
 
+    def findings(self) -> tuple[Check, ...]:
+        """Return checks of what the data can tell, for the first stage of a workflow.
+
+        They name limitations: what makes data useless is refused instead.
+        """
+        return ()
+
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise DataError(
@@ -247,6 +256,10 @@ class GroupedBinomial(Dataset):
         self._store("n", n, "int64")
         self._store("y", y, "int64")
 
+    def findings(self) -> tuple[Check, ...]:
+        """Return whether a row is the total of others."""
+        return (no_total_row(self.labels, self.n, self.y),)
+
     def _summary(self) -> str:
         events, trials = sum(self._values("y")), sum(self._values("n"))
         return f"{events} events in {trials} trials"
@@ -284,6 +297,10 @@ class GroupEstimates(Dataset):
         self._set("labels", labels)
         self._store("y", y, "float64")
         self._store("sigma", sigma, "float64")
+
+    def findings(self) -> tuple[Check, ...]:
+        """Return whether a row is the others' common estimate."""
+        return (no_pooled_row(self.labels, self.y, self.sigma),)
 
     def _summary(self) -> str:
         y, sigma = self._values("y"), self._values("sigma")

@@ -18,12 +18,15 @@ from hbstan.data.covariates import (
 from hbstan.data.dataset import GroupedBinomial
 from hbstan.data.system import SystemData
 from hbstan.data.tables import read_table
+from hbstan.data.totals import no_total_row
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+    from hbstan.results import Check
 
 __all__ = ["BinomialCovariates", "binomial_covariates"]
 
@@ -103,6 +106,10 @@ class BinomialCovariates(SystemData):
         for name, values in zip(self.axes["covariate"], self.X.T, strict=True):
             data[name] = values.copy()
         return pd.DataFrame(data)
+
+    def findings(self) -> tuple[Check, ...]:
+        """Return whether a row is the total of others."""
+        return (no_total_row(self.labels, self.n, self.y),)
 
     def overview(self) -> list[tuple[str, Any]]:
         """Return sizes, and the mean and range of each covariate."""

@@ -11,6 +11,7 @@ from hbstan.data.columns import first_constant, first_dependent
 from hbstan.data.reals import check_reals
 from hbstan.data.system import SystemData
 from hbstan.data.tables import Table, read_table
+from hbstan.data.totals import no_pooled_row
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+    from hbstan.results import Check
 
 __all__ = ["Studies", "studies"]
 
@@ -97,6 +100,10 @@ class Studies(SystemData):
         }
         data |= {name: self.X[:, k].copy() for k, name in enumerate(self.covariates)}
         return pd.DataFrame(data)
+
+    def findings(self) -> tuple[Check, ...]:
+        """Return whether a row is the others' common estimate."""
+        return (no_pooled_row(self.labels, self.y, self.sigma),)
 
     def overview(self) -> list[tuple[str, Any]]:
         """Return number, range of estimates and errors, and each covariate's range."""

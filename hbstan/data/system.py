@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from hbstan.results import Check
-
 __all__ = ["SystemData"]
 
 
@@ -131,13 +129,6 @@ class SystemData(Dataset):
     def reading(self) -> dict[str, str | list[str]]:
         """Return the columns with which :meth:`to_frame` is read again, by role."""
         return {role: name for role, name in self.columns.items() if role != "group"}
-
-    def findings(self) -> tuple[Check, ...]:
-        """Return checks of what the data can tell, for the first stage of a workflow.
-
-        They name limitations: what makes data useless is refused instead.
-        """
-        return ()
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:

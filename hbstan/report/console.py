@@ -111,11 +111,12 @@ class _ChecksTable:
         return table
 
 
-def _remark(check: Check) -> Padding:
+def _remark(check: Check, word: str = "") -> Padding:
     """Say what is wrong with a check that was refused, and what to do."""
-    style, word = STYLES[check.outcome], WORDS[check.outcome]
-    # Some details name the first of the subjects already.
-    named = bool(check.subjects) and check.detail.endswith(check.subjects[-1])
+    style, word = STYLES[check.outcome], word or WORDS[check.outcome]
+    # Some details name the subjects already.
+    last = check.subjects[-1] if check.subjects else ""
+    named = check.detail.endswith(last) or repr(last) in check.detail
     subjects = "" if named else _few(check.subjects)
     found = ": ".join(t for t in (check.detail, subjects) if t)
     text = f"[{style}]{word}[/] [bold]{escape(check.label)}[/]: {escape(found)}."
@@ -346,7 +347,7 @@ def _roles(kind: str) -> str:
 
 def findings_lines(findings: Sequence[Check]) -> list[Padding]:
     """Return what the data cannot tell, as remarks."""
-    return [_remark(check) for check in findings if not check.passed]
+    return [_remark(check, "limitation") for check in findings if not check.passed]
 
 
 def _header_comment(source: str) -> str:

@@ -90,6 +90,7 @@ def describe_data(
         _ADVICE,
     )
     checks = [_enough(groups, limits), *_informed(known), against, trend]
+    checks += known.findings()
     return StageResult(
         stage="data",
         question=QUESTION,
