@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hbstan.data.findings import ALONE
 from hbstan.results import Check, Checks, Outcome
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def criticise(fit: Fit, options: Options) -> list[Section]:
     """
     if fit.like is None or "posterior_predictive" not in fit.tree.children:
         return _not_criticised(fit)
-    parts = [_predictive, _cross_validation, _pooling, _sensitivity]
+    parts = [_predictive, _cross_validation, _groups, _sensitivity]
     found = [part(fit, options) for part in parts]
     return [section for section in found if section is not None]
 
@@ -197,6 +198,13 @@ def _cross_validation(fit: Fit, options: Options) -> Section:
     return Section("loo", shown, result.record(), checks, figures)
 
 
+def _groups(fit: Fit, options: Options) -> Section | None:
+    if fit.posterior.sizes.get("group") != 1:
+        return _pooling(fit, options)
+    check = Check("groups", "Groups differ", Outcome.NOT_RUN, detail=ALONE)
+    return _not_run("groups", "Groups", check)
+
+
 def _pooling(fit: Fit, options: Options) -> Section | None:
     from hbstan import plots
     from hbstan.errors import FitError
@@ -255,7 +263,7 @@ def _sensitivity(fit: Fit, options: Options) -> Section:
     from hbstan import plots
     from hbstan.report.console import checks_table
     from hbstan.report.criticism import frame_table
-    from hbstan.sensitivity import influence, power_scaling, swap_priors
+    from hbstan.sensitivity import power_scaling, swap_priors
 
     work: dict[str, Any] = {"workers": options.workers, "progress": options.progress}
     scaled = power_scaling(fit, refit_when_unreliable=options.refits, **work)
@@ -267,24 +275,48 @@ def _sensitivity(fit: Fit, options: Options) -> Section:
         "power_scaling.png": lambda: plots.power_scaling(scaled)
     }
     if options.refits:
-        swapped, left = swap_priors(fit, **work), influence(fit, **work)
-        shown += [
+        swapped = swap_priors(fit, **work)
+        shown.append(
             frame_table(
                 "Moves under other priors, in sd", swapped.moves(), index="quantity"
-            ),
-            frame_table(
-                "Moves without each group, in sd", left.groups(), index="without"
-            ),
-        ]
-        record |= {"prior_swaps": swapped.record(), "influence": left.record()}
-        found += [*swapped.checks(), *left.checks()]
-        figures |= {
-            "prior_swaps.png": lambda: plots.prior_swaps(swapped),
-            "influence.png": lambda: plots.influence(left),
-        }
+            )
+        )
+        record["prior_swaps"] = swapped.record()
+        found += swapped.checks()
+        figures["prior_swaps.png"] = lambda: plots.prior_swaps(swapped)
+        found += _without_each(fit, work, shown, record, figures)
     checks = Checks(found)
     shown.append(checks_table(checks, "Sensitivity"))
     return Section("sensitivity", shown, record, checks, figures)
+
+
+def _without_each(
+    fit: Fit,
+    work: Mapping[str, Any],
+    shown: list[Any],
+    record: dict[str, Any],
+    figures: dict[str, Callable[[], Figure]],
+) -> Checks:
+    """Leave out each group, and add what came of it to the section."""
+    from hbstan import plots
+    from hbstan.errors import FitError
+    from hbstan.report.criticism import frame_table
+    from hbstan.sensitivity import influence
+
+    try:
+        left = influence(fit, **work)
+    except FitError as err:  # one group alone
+        label = "Posterior without each group"
+        checks = Checks(
+            [Check("influence", label, Outcome.NOT_RUN, detail=err.message)]
+        )
+        record["influence"] = checks.record()
+        return checks
+    title = "Moves without each group, in sd"
+    shown.append(frame_table(title, left.groups(), index="without"))
+    record["influence"] = left.record()
+    figures["influence.png"] = lambda: plots.influence(left)
+    return left.checks()
 
 
 def named(fits: Mapping[Path, Fit]) -> dict[str, Fit]:

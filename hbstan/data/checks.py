@@ -194,15 +194,9 @@ def _check_shape(origin: Origin, *columns: Column | None) -> None:
     rows = len(given[0].cells)
     if rows == 0:
         raise DataError(
-            f"{origin.source}: there are no rows; legal: at least 2, one a group.",
+            f"{origin.source}: there are no rows; legal: at least 2, one a group "
+            "(or 1 if all priors are given).",
             remedy="Give one row for each group.",
-        )
-    if rows == 1:
-        raise DataError(
-            f"{origin.source}: there is 1 group; legal: at least 2. The spread "
-            "between groups, which a hierarchical model estimates, does not show "
-            "in a single group.",
-            remedy="Give at least two groups, or analyse the one group by itself.",
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hbstan.data.checks import Column, Origin, check_binomial, check_estimates
-from hbstan.data.totals import no_pooled_row, no_total_row
+from hbstan.data.findings import alone, no_pooled_row, no_total_row
 from hbstan.errors import DataError
 from hbstan.text import unfit_character
 
@@ -258,7 +258,7 @@ class GroupedBinomial(Dataset):
 
     def findings(self) -> tuple[Check, ...]:
         """Return whether a row is the total of others."""
-        return (no_total_row(self.labels, self.n, self.y),)
+        return (no_total_row(self.labels, self.n, self.y), *alone(self.labels))
 
     def _summary(self) -> str:
         events, trials = sum(self._values("y")), sum(self._values("n"))
@@ -300,7 +300,7 @@ class GroupEstimates(Dataset):
 
     def findings(self) -> tuple[Check, ...]:
         """Return whether a row is the others' common estimate."""
-        return (no_pooled_row(self.labels, self.y, self.sigma),)
+        return (no_pooled_row(self.labels, self.y, self.sigma), *alone(self.labels))
 
     def _summary(self) -> str:
         y, sigma = self._values("y"), self._values("sigma")

@@ -16,9 +16,9 @@ from hbstan.data.covariates import (
     refuse_constant,
 )
 from hbstan.data.dataset import GroupedBinomial
+from hbstan.data.findings import no_total_row
 from hbstan.data.system import SystemData
 from hbstan.data.tables import read_table
-from hbstan.data.totals import no_total_row
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hbstan.data.checks import check_estimates, first_shared
 from hbstan.data.columns import first_constant, first_dependent
+from hbstan.data.findings import alone, no_pooled_row
 from hbstan.data.reals import check_reals
 from hbstan.data.system import SystemData
 from hbstan.data.tables import Table, read_table
-from hbstan.data.totals import no_pooled_row
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Studies(SystemData):
 
     def findings(self) -> tuple[Check, ...]:
         """Return whether a row is the others' common estimate."""
-        return (no_pooled_row(self.labels, self.y, self.sigma),)
+        return (no_pooled_row(self.labels, self.y, self.sigma), *alone(self.labels))
 
     def overview(self) -> list[tuple[str, Any]]:
         """Return number, range of estimates and errors, and each covariate's range."""
@@ -143,7 +143,7 @@ class Studies(SystemData):
                 f"{self.name}: a standard error is {self.sigma.min():g}; legal: "
                 "numbers greater than 0."
             )
-        least = len(names) + 2
+        least = len(names) + 2 if names else 1
         if len(self.labels) < least:
             raise DataError(
                 f"{self.name}: there are {self.J} studies and {len(names)} covariates; "
@@ -151,7 +151,8 @@ class Studies(SystemData):
                 "to tell how studies differ.",
                 remedy="Leave covariates out.",
             )
-        self._check_covariates(names)
+        if names:
+            self._check_covariates(names)
 
     def _check_covariates(self, names: tuple[str, ...]) -> None:
         twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]

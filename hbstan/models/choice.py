@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan import priors as pr
-from hbstan.errors import PriorError
+from hbstan.errors import DataError, PriorError
 
 if TYPE_CHECKING:
     from hbstan.data import Dataset
@@ -63,6 +63,8 @@ def resolve_priors(
     ------
     PriorError
         If a name is no top-level parameter, or a family has the wrong support.
+    DataError
+        If there is one group alone, and not every prior is given.
     """
     wanted = {name: pr.as_prior(name, prior) for name, prior in (given or {}).items()}
     legal = [p.name for p in model.top_level]
@@ -73,7 +75,10 @@ def resolve_priors(
                 f"{', '.join(legal)}."
             )
     sourced = data.family_priors.get(model.family, {})
-    defaults = model.defaults(data)
+    lacking = [n for n in legal if n not in wanted and n not in sourced]
+    if lacking and data.J == 1:
+        raise _single(model, data, lacking)
+    defaults = model.defaults(data) if lacking else {}
     chosen = {}
     for parameter in model.top_level:
         name = parameter.name
@@ -88,6 +93,18 @@ def resolve_priors(
         _check_support(model, parameter, choice.prior)
         chosen[name] = choice
     return chosen
+
+
+def _single(model: Model, data: Dataset, lacking: list[str]) -> DataError:
+    """Say that one group goes with no default prior."""
+    example = " ".join(f"--prior '{name}=...'" for name in lacking)
+    return DataError(
+        f"{data.name}: there is 1 group; legal: at least 2, or 1 if all priors of "
+        f"{model.name} are given; not given: {', '.join(lacking)}. The spread between "
+        "groups, which a hierarchical model estimates, does not show in a single "
+        "group.",
+        remedy=f"Give the priors ({example}), or at least two groups.",
+    )
 
 
 def _check_support(model: Model, parameter: Parameter, prior: Any) -> None:

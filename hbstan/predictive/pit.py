@@ -111,7 +111,8 @@ class LooPit:
         -------
         Checks
             ``loo_pit``: passes if the p-value of uniformity is at least ``alpha``;
-            not run if the weights of a group cannot be believed.
+            not run if the weights of a group cannot be believed, or if there is one
+            group alone.
         """
         return Checks((_judge(self, probability("alpha", alpha)),))
 
@@ -244,6 +245,14 @@ def _values(
 def _judge(result: LooPit, alpha: float) -> Check:
     label = "Leave-one-out PIT values are uniform"
     rule = f"p >= {alpha:g} (POT-C, which allows for dependence)"
+    if len(result.table) == 1:
+        return Check(
+            "loo_pit",
+            label,
+            Outcome.NOT_RUN,
+            rule=rule,
+            detail="there is one group; left out, it leaves none to predict it from",
+        )
     if result.doubtful:
         shown = ", ".join(result.doubtful[:5])
         other = ", or use method='psis_group'" if result.method == "psis" else ""

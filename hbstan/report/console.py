@@ -118,7 +118,7 @@ def _remark(check: Check, word: str = "") -> Padding:
     last = check.subjects[-1] if check.subjects else ""
     named = check.detail.endswith(last) or repr(last) in check.detail
     subjects = "" if named else _few(check.subjects)
-    found = ": ".join(t for t in (check.detail, subjects) if t)
+    found = ": ".join(t for t in (check.detail.rstrip("."), subjects) if t)
     text = f"[{style}]{word}[/] [bold]{escape(check.label)}[/]: {escape(found)}."
     if check.advice:
         text += f"\n{escape(check.advice)}"

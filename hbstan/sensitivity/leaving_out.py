@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hbstan.errors import SettingsError
+from hbstan.errors import FitError, SettingsError
 from hbstan.loo.refits import refits_table
 from hbstan.predictive.tables import records
 from hbstan.refit import Change, dataset_of, held_out, refit
@@ -168,12 +168,18 @@ def influence(
     SettingsError
         If a group is not in the likelihood, or a threshold or option is illegal.
     FitError
-        If the fit cannot be made again, or has no such variable.
+        If the fit cannot be made again, has no such variable, or one group alone.
     """
     check_threshold(threshold)
     watched = quantities(fit, var_names)
     out = held_out(fit)
     seen = [label for label in dataset_of(fit).labels if label not in out]
+    if len(seen) == 1:
+        raise FitError(
+            f"the likelihood of {fit.model} has one group, {seen[0]!r}; left out, it "
+            "leaves none that could move.",
+            remedy="Fit data with at least 2 groups.",
+        )
     changes = [Change(g, holdout=(*out, g)) for g in _chosen(fit, seen, groups)]
     made = refit(fit, changes, predictive=of_predictions(fit, watched), **options)
     table = compared(watched, made, "without")

@@ -277,9 +277,10 @@ def _extreme(word: str, groups: Any, chances: Any, rate: bool) -> str:
 
 
 def _pools(fit: Fit) -> bool:
-    """Tell whether the model is of the catalogue and has a population of groups."""
+    """Tell whether a model of the catalogue has a population, and several groups."""
     entry = fit.like
-    known = has_population(fit) and not _is_system(fit)
+    several = fit.posterior.sizes.get("group") != 1
+    known = has_population(fit) and several and not _is_system(fit)
     return known and entry is not None and entry.pooling == "partial"
 
 

@@ -8,7 +8,7 @@ from hbstan import plots
 from hbstan.loo import METHODS, loo
 from hbstan.predictive import loo_pit
 from hbstan.predictive.pit_refits import settle_doubtful
-from hbstan.results import Checks, Picture, StageResult, Table
+from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
 from hbstan.workflow.criteria import CrossValidationCriteria
 
 if TYPE_CHECKING:
@@ -46,9 +46,12 @@ def cross_validate(
     -------
     StageResult
         Checks of :meth:`hbstan.loo.LooResult.checks` and ``loo_pit``; ``result`` is
-        the cross-validation.
+        the cross-validation. One group alone cannot be left out: the stage then has
+        no gate, but a limitation.
     """
     rules = criteria or CrossValidationCriteria()
+    if fit.posterior.sizes.get("group") == 1:
+        return _one_group()
     if rules.fit_timeout:
         options = {**options, "timeout": rules.fit_timeout}
     found = loo(fit, highest=rules.highest, **options)
@@ -71,6 +74,14 @@ def cross_validate(
         notes=_waic_note(found),
         result=found,
     )
+
+
+def _one_group() -> StageResult:
+    """Return the stage where there is nothing to leave out: a limitation."""
+    detail = "there is one group; left out, it leaves none to predict it from"
+    check = Check("loo", "Groups were left out", Outcome.NOT_RUN, detail=detail)
+    answer = f"Not known: {detail}."
+    return StageResult("cross_validation", QUESTION, Checks([check]), (), answer)
 
 
 def _pictures(found: LooResult, pit: LooPit) -> tuple[Picture, ...]:

@@ -56,7 +56,8 @@ def describe_data(
         Checks ``groups`` (enough of them), ``information`` (events, and not only
         events), ``size_against_rate`` and ``trend`` (Kendall's rank correlation of
         rate or estimate with size and with the order of the groups, which
-        exchangeable groups do not show).
+        exchangeable groups do not show), and the dataset's own findings. That a group
+        is alone is a finding, as its fit has all its priors from the user.
 
     Examples
     --------
@@ -89,8 +90,8 @@ def describe_data(
         limits.alpha,
         _ADVICE,
     )
-    checks = [_enough(groups, limits), *_informed(known), against, trend]
-    checks += known.findings()
+    several = [_enough(groups, limits)] if known.J > 1 else []
+    checks = [*several, *_informed(known), against, trend, *known.findings()]
     return StageResult(
         stage="data",
         question=QUESTION,

@@ -38,7 +38,9 @@ def describe_system(data: SystemData, limits: DataCriteria) -> StageResult:
     rows = [(name, value) for name, value in data.overview()]
     shown = data.to_frame().head(_MOST_ROWS)
     held = f"; its first {_MOST_ROWS} rows" if len(shown) == _MOST_ROWS else ""
-    checks = Checks([_enough(data, limits), _informed(y), *data.findings()])
+    # That a group is alone is a finding: its fit has all its priors from the user.
+    several = [_enough(data, limits), _informed(y)] if data.J > 1 or y.size > 1 else []
+    checks = Checks([*several, *data.findings()])
     answer = ", ".join(f"{name}: {_text(value)}" for name, value in rows)
     failed = "; ".join(c.detail for c in checks.failed())
     return StageResult(

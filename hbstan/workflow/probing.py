@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan import plots
 from hbstan.predictive import residuals
-from hbstan.results import Checks, Picture, StageResult, Table
+from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
 from hbstan.sensitivity import influence, power_scaling, swap_priors
 from hbstan.workflow.criteria import SensitivityCriteria
 
@@ -23,6 +23,12 @@ __all__ = ["check_sensitivity"]
 
 #: The adapt_delta of a second attempt.
 _CAREFUL = 0.99
+_ONE_GROUP = Check(
+    "influence",
+    "Posterior without each group",
+    Outcome.NOT_RUN,
+    detail="there is one group; left out, it leaves none that could move",
+)
 QUESTION = "Do the conclusions rest on a prior, or on a single group?"
 
 
@@ -46,6 +52,7 @@ def check_sensitivity(
     StageResult
         Checks ``prior_sensitivity``, ``prior_swaps`` and ``influence``, which name
         limitations, and ``prior_decides`` and ``group_decides``, with wider limits.
+        One group alone cannot be left out, and decides whatever is known of it.
     """
     rules = criteria or SensitivityCriteria()
     if rules.fit_timeout:
@@ -60,10 +67,10 @@ def check_sensitivity(
         return found
 
     swapped = twice("prior swaps", partial(swap_priors, fit, threshold=rules.swap))
-    left = twice(
-        "fits without a group",
-        partial(influence, fit, chosen, threshold=rules.influence),
-    )
+    left: Influence | None = None
+    if fit.posterior.sizes.get("group") != 1:
+        make = partial(influence, fit, chosen, threshold=rules.influence)
+        left = twice("fits without a group", make)
     checks = _checks(scaled, swapped, left, rules)
     notes: tuple[str, ...] = ()
     if chosen is not None:
@@ -82,7 +89,7 @@ def check_sensitivity(
                 "Largest move of any mean under each other prior",
                 swapped.table,
             ),
-            _influences(left),
+            *([_influences(left)] if left else []),
             Table.of(
                 "power_scaling",
                 "Sensitivity to the power of each prior and of the likelihood",
@@ -100,47 +107,48 @@ def check_sensitivity(
 def _checks(
     scaled: PowerScaling,
     swapped: PriorSwaps,
-    left: Influence,
+    left: Influence | None,
     rules: SensitivityCriteria,
 ) -> Checks:
     """Return gates, with the wide limits, and limitations."""
     far_swap = replace(swapped, threshold=rules.swap_far).checks()[0]
+    gates = [
+        replace(
+            far_swap,
+            name="prior_decides",
+            label="No other reasonable prior changes the conclusions",
+        )
+    ]
+    if left is None:
+        return Checks([*gates, *scaled.checks(), *swapped.checks(), _ONE_GROUP])
     far_left = replace(left, threshold=rules.influence_far).checks()[0]
-    return Checks(
-        [
-            replace(
-                far_swap,
-                name="prior_decides",
-                label="No other reasonable prior changes the conclusions",
-            ),
-            replace(
-                far_left,
-                name="group_decides",
-                label="No single group decides the conclusions",
-            ),
-            *scaled.checks(),
-            *swapped.checks(),
-            *left.checks(),
-        ]
+    gates.append(
+        replace(
+            far_left,
+            name="group_decides",
+            label="No single group decides the conclusions",
+        )
     )
+    return Checks([*gates, *scaled.checks(), *swapped.checks(), *left.checks()])
 
 
-def _pictures(swapped: PriorSwaps, left: Influence) -> tuple[Picture, ...]:
-    return (
-        Picture(
-            "prior_swaps",
-            "How far posterior means move under other priors, in posterior "
-            "standard deviations.",
-            "Moves of posterior means by quantity and prior.",
-            lambda: plots.prior_swaps(swapped),
-        ),
-        Picture(
-            "influence",
-            "How far posterior means move without each group.",
-            "Moves of posterior means by quantity and group left out.",
-            lambda: plots.influence(left),
-        ),
+def _pictures(swapped: PriorSwaps, left: Influence | None) -> tuple[Picture, ...]:
+    swaps = Picture(
+        "prior_swaps",
+        "How far posterior means move under other priors, in posterior "
+        "standard deviations.",
+        "Moves of posterior means by quantity and prior.",
+        lambda: plots.prior_swaps(swapped),
     )
+    if left is None:
+        return (swaps,)
+    without = Picture(
+        "influence",
+        "How far posterior means move without each group.",
+        "Moves of posterior means by quantity and group left out.",
+        lambda: plots.influence(left),
+    )
+    return swaps, without
 
 
 def _with_more_effort(

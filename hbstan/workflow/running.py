@@ -215,31 +215,33 @@ class Runner:
             seed=seed,
             **work,
         )
-        save_loo(result.result, self._file("loo", one.name, "json"))
+        if result.result is not None:  # one group alone cannot be left out
+            save_loo(result.result, self._file("loo", one.name, "json"))
         return result
 
     def _conclude(self) -> None:
         """Compare the models that were cross-validated, and let the others conclude."""
-        reached = [
+        seen = [
             one
             for one in self.candidates
             if any(r["key"] == f"{one.name}/cross_validation" for r in self.records)
-            and self._file("loo", one.name, "json").is_file()
         ]
+        scored = [one for one in seen if self._file("loo", one.name, "json").is_file()]
+        reached = seen if self.request.data.J == 1 else scored
         found: Comparison | None = None
 
         @cache
         def compared() -> StageResult:
             results = {
                 one.name: load_loo(self._file("loo", one.name, "json"))
-                for one in reached
+                for one in scored
             }
             seed = stage_seed(self.request.seed, "", "comparison")
             return compare_models(results, seed=seed)
 
-        if reached:
+        if scored:
             seed = stage_seed(self.request.seed, "", "comparison")
-            files = [f"fits/{one.name}.nc" for one in reached]
+            files = [f"fits/{one.name}.nc" for one in scored]
             command = command_of_comparison(files, seed) if len(files) > 1 else ""
             self._stage("comparison", None, compared, command)
             found = self._made("comparison", compared)[0].result

@@ -142,7 +142,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "one group": (
         {"table": {k: v[:1] for k, v in TABLE.items()}},
-        r"there is 1 group; legal: at least 2",
+        r"2 covariates for 1 groups; legal: at most 0",
     ),
 }
 

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 import hbstan.data as data
 from hbstan.errors import DataError
+from hbstan.models import get, resolve_priors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -652,9 +653,16 @@ def test_no_rows(tmp_path: Path) -> None:
 
 
 def test_one_group() -> None:
-    text = refusal(binomial, counts(g=["a"], n=[1], r=[0]))
-    assert "there is 1 group; legal: at least 2" in text
-    assert "spread" in text
+    data = binomial(counts(g=["a"], n=[1], r=[0]))
+    with pytest.raises(DataError, match=r"1 group; legal: at least 2.*: mu, tau\."):
+        resolve_priors(get("logit_centered"), data)
+    with pytest.raises(DataError, match=r"Give the priors \(--prior 'tau=\.\.\.'\)"):
+        resolve_priors(get("logit_centered"), data, {"mu": "Normal(0, 1)"})
+    given = {"mu": "Normal(0, 1)", "tau": "HalfNormal(1)"}
+    chosen = resolve_priors(get("logit_centered"), data, given)
+    assert {choice.origin for choice in chosen.values()} == {"given"}
+    assert "tau (or kappa) is its prior" in data.findings()[-1].detail
+    assert len(binomial(counts()).findings()) == 1
 
 
 def test_columns_of_unequal_length() -> None:

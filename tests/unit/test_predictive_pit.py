@@ -15,6 +15,7 @@ from hbstan.errors import FitError, SettingsError
 from hbstan.predictive import loo_pit
 from hbstan.predictive.uniformity import pot_c
 from hbstan.results import Outcome
+from hbstan.workflow import cross_validate
 
 # -- the test of uniformity
 
@@ -199,3 +200,14 @@ def test_the_record_is_json_and_a_seed_repeats_it() -> None:
     first, again = (loo_pit(fit, seed=3).record() for _ in range(2))
     assert json.dumps(first, allow_nan=False) == json.dumps(again, allow_nan=False)
     assert "psis_group" in repr(loo_pit(fit, seed=3))
+
+
+def test_one_group_alone_has_nothing_that_predicts_it() -> None:
+    fit = normal_fit(Y[:1], SIGMA[:1], TAU)
+    check = loo_pit(fit, seed=1).checks()["loo_pit"]
+    assert check.outcome is Outcome.NOT_RUN
+    assert "there is one group" in check.detail
+    stage = cross_validate(fit)
+    assert stage.gates == ()
+    assert stage.checks["loo"].outcome is Outcome.NOT_RUN
+    assert stage.limitations

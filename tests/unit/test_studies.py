@@ -106,7 +106,7 @@ BAD = {
         {name: values[:3] for name, values in table().items()},
         ["3 studies and 2 covariates", "at least 4"],
     ),
-    "one": ({name: values[:1] for name, values in table().items()}, ["at least 2"]),
+    "one": ({name: values[:1] for name, values in table().items()}, ["at least 4"]),
 }
 
 

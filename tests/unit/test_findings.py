@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hbstan import data, datasets
-from hbstan.data.totals import no_pooled_row, no_total_row
+from hbstan.data.findings import no_pooled_row, no_total_row
 from hbstan.results import Outcome
 from hbstan.workflow import describe_data
 

@@ -1,4 +1,4 @@
-"""Rows that are no groups: the total of the others, or of a block before it."""
+"""Findings about groups: one that is the total of others, or that is alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from hbstan.results import Check, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Total", "no_pooled_row", "no_total_row"]
+__all__ = ["ALONE", "Total", "alone", "no_pooled_row", "no_total_row"]
+
+#: What a single group leaves open.
+ALONE = (
+    "one group says nothing about the spread between groups: tau (or kappa) is its "
+    "prior"
+)
 
 #: What people call a total; a name alone makes none.
 _NAMES = re.compile(
@@ -130,6 +136,23 @@ def _by_chance(trials: int, events: int) -> float:
     rate = events / trials
     variance = 2 * trials * rate * (1 - rate)
     return 1.0 if variance < 1 else 1 / math.sqrt(2 * math.pi * variance)
+
+
+def alone(labels: Sequence[str]) -> tuple[Check, ...]:
+    """Return the check that there are several groups, if there is one alone."""
+    if len(labels) != 1:
+        return ()
+    check = Check(
+        "several_groups",
+        "There are several groups",
+        Outcome.FAIL,
+        1.0,
+        2.0,
+        ">= 2 groups",
+        detail=ALONE,
+        advice="Report how the result moves with that prior, or bring more groups.",
+    )
+    return (check,)
 
 
 def no_pooled_row(
