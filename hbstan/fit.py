@@ -19,8 +19,9 @@ from hbstan.errors import FitError
 from hbstan.parameterization import PILOT, choose_form
 from hbstan.plan import Plan, plan, read
 from hbstan.program import declared
-from hbstan.provenance import AS_JSON, FORMAT, attributes
-from hbstan.storage import NO_FIT, load_tree, save_tree
+from hbstan.provenance import attributes
+from hbstan.saved_fit import IN_JSON, require_fit
+from hbstan.storage import load_tree, save_tree
 from hbstan.types import Inits, Progress, SamplerSettings
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Fit:
         """What the fit was made from: hashes, priors, seed, backend, versions."""
         return {
             str(name): json.loads(value)
-            if name in AS_JSON
+            if name in IN_JSON
             else getattr(value, "item", lambda v=value: v)()
             for name, value in self.tree.attrs.items()
         }
@@ -246,7 +247,7 @@ class Fit:
         return models.get(name) if name in models.names() else None
 
     def save(self, path: str | Path) -> Path:
-        """Write the fit to a netCDF file, atomically.
+        """Write the fit to a netCDF file with a checksum, atomically.
 
         Parameters
         ----------
@@ -271,24 +272,15 @@ class Fit:
     def load(cls, path: str | Path) -> Fit:
         """Read a fit that :meth:`save` wrote.
 
+        Its checksum is verified. A file without one, of an older hbstan or written
+        by another program, is read with a warning that damage cannot be noticed.
+
         Raises
         ------
         FitError
-            If there is no such file, or it is no fit.
+            If there is no such file, it is damaged, or it is no fit.
         """
-        tree = load_tree(Path(path))
-        if "posterior" not in tree.children or "model" not in tree.attrs:
-            raise FitError(
-                f"{str(path)!r} is a netCDF file, but not a saved fit.", remedy=NO_FIT
-            )
-        saved = int(tree.attrs.get("format", 0))
-        if saved > FORMAT:
-            raise FitError(
-                f"{str(path)!r} has format {saved}, but this hbstan reads up to "
-                f"{FORMAT}.",
-                remedy="Update hbstan.",
-            )
-        return cls(tree)
+        return cls(load_tree(Path(path), require_fit))
 
     def __repr__(self) -> str:
         sizes = self.posterior.sizes

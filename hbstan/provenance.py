@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan import models
 from hbstan.convert import Labels, kept_as
 from hbstan.includes import source_hash
+from hbstan.saved_fit import FORMAT, IN_JSON
 from hbstan.text import escaped
 
 if TYPE_CHECKING:
@@ -17,15 +18,7 @@ if TYPE_CHECKING:
     from hbstan.program import Type
     from hbstan.types import Backend, RawDraws, SamplerSettings, StanProgram
 
-__all__ = ["AS_JSON", "FORMAT", "attributes", "program_hash"]
-
-#: Version of the attributes that a saved fit carries.
-FORMAT = 1
-#: NetCDF attributes are text or numbers: these travel as JSON text.
-AS_JSON = (
-    *("priors", "holdout", "settings", "versions", "timings", "sampled"),
-    *("parameterization", "constant", "renamed"),
-)
+__all__ = ["attributes", "program_hash"]
 
 
 def attributes(
@@ -86,7 +79,7 @@ def attributes(
         "renamed": _renamed(raw, decided.labels),
     }
     return {
-        name: json.dumps(value, default=_plain) if name in AS_JSON else value
+        name: json.dumps(value, default=_plain) if name in IN_JSON else value
         for name, value in values.items()
     }
 

@@ -12,7 +12,7 @@ from hbstan.errors import FitError
 from hbstan.files import write_bytes
 from hbstan.sbc import tables, verdict
 from hbstan.sbc.verdict import Limits
-from hbstan.storage import load_tree, save_tree
+from hbstan.storage import load_tree, save_tree, whole_format
 from hbstan.text import encode
 
 if TYPE_CHECKING:
@@ -28,6 +28,20 @@ __all__ = ["SBCResult"]
 #: Version of the attributes of a saved result.
 _FORMAT = 1
 _NO_SBC = "Give the path of an sbc.nc that 'hbstan sbc --out DIR' wrote."
+_BOTH, _EACH = ("sim_id", "quantity"), ("sim_id",)
+#: Dims and kinds of the variables that a verdict is made from.
+_VARIABLES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "quantity": (("quantity",), "UO"),
+    "role": (("quantity",), "UO"),
+    "status": (_EACH, "UO"),
+    **dict.fromkeys(("rank", "rank_draws"), (_BOTH, "i")),
+    **dict.fromkeys(
+        ("simulated_value", "posterior_mean", "posterior_sd", "rhat"), (_BOTH, "f")
+    ),
+    **dict.fromkeys(("ess_bulk", "ess_tail"), (_BOTH, "f")),
+    "posterior_quantile": ((*_BOTH, "prob"), "f"),
+    **dict.fromkeys(("divergences", "treedepth_hits"), (_EACH, "i")),
+}
 
 
 @dataclass(frozen=True)
@@ -160,21 +174,7 @@ class SBCResult:
         FitError
             If there is no such file, or it is no result.
         """
-        tree = load_tree(Path(path))
-        dataset = tree.to_dataset()
-        if "rank" not in dataset or "identity" not in dataset.attrs:
-            raise FitError(
-                f"{str(path)!r} is a netCDF file, but no saved calibration.",
-                remedy=_NO_SBC,
-            )
-        saved = int(dataset.attrs.get("format", 0))
-        if saved > _FORMAT:
-            raise FitError(
-                f"{str(path)!r} has format {saved}, but this hbstan reads up to "
-                f"{_FORMAT}.",
-                remedy="Update hbstan.",
-            )
-        return cls(dataset)
+        return cls(load_tree(Path(path), _require_result, remedy=_NO_SBC).to_dataset())
 
     @classmethod
     def build(cls, dataset: xr.Dataset, identity: Mapping[str, Any]) -> SBCResult:
@@ -188,3 +188,42 @@ class SBCResult:
             f"<SBCResult of {self.model}: {self.n_sims} simulations, {failed} failed, "
             f"{self.dataset.sizes['quantity']} quantities>"
         )
+
+
+def _require_result(tree: xr.DataTree, path: Path) -> None:
+    """Refuse a tree that is no result, or not a whole one.
+
+    Raises
+    ------
+    FitError
+    """
+    dataset = tree.to_dataset()
+    if "rank" not in dataset or "identity" not in dataset.attrs:
+        raise FitError(
+            f"{str(path)!r} is a netCDF file, but no saved calibration.",
+            remedy=_NO_SBC,
+        )
+    whole_format(dataset.attrs.get("format", 0), _FORMAT, path)
+    lacking = [n for n, kinds in _VARIABLES.items() if not _has(dataset, n, *kinds)]
+    if lacking or not _is_identity(dataset.attrs["identity"]):
+        what = ", ".join(lacking) or "the run's identity"
+        raise FitError(
+            f"{str(path)!r} is no whole calibration: {what} is missing or wrong.",
+            remedy=_NO_SBC,
+        )
+
+
+def _has(dataset: xr.Dataset, name: str, dims: tuple[str, ...], kinds: str) -> bool:
+    if name not in dataset:
+        return False
+    array = dataset[name]
+    return array.dims == dims and array.dtype.kind in kinds and array.size > 0
+
+
+def _is_identity(text: Any) -> bool:
+    try:
+        record = json.loads(text)
+        str(record["problem"]["model"])
+        return int(record["ranking"]["max_rank"]) > 0
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -23,10 +23,10 @@ PACKAGE = "hbstan"
 #: TYPE_CHECKING imports and imports inside functions count as well.
 TIERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("text", "files", "types", "results", "priors", "storage"),
+    ("text", "files", "types", "results", "priors", "sealed", "storage"),
     ("data", "datasets", "models", "simulate"),
     ("includes", "program", "compile", "staging", "backends", "toolchain"),
-    ("convert", "plan", "parameterization", "provenance"),
+    ("convert", "plan", "parameterization", "saved_fit", "provenance"),
     ("diagnostics",),
     ("fit",),
     (
