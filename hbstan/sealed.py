@@ -139,7 +139,8 @@ def write_document(path: Path, record: Mapping[str, Any]) -> None:
     OSError
         If the file cannot be written.
     """
-    text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
+    plain = {name: value for name, value in record.items() if name != "checksum"}
+    text = json.dumps(plain, indent=2, ensure_ascii=False, default=str)
     body = text.encode("utf-8", "backslashreplace")
     digest = hashlib.sha256(body).hexdigest()
     write_bytes(path, body[:-2] + f',\n  "checksum": "{digest}"\n}}\n'.encode())
@@ -147,6 +148,8 @@ def write_document(path: Path, record: Mapping[str, Any]) -> None:
 
 def read_document(path: Path, remedy: str = AGAIN) -> dict[str, Any] | None:
     """Return the record that :func:`write_document` wrote; None if there is no file.
+
+    It has the member ``checksum``.
 
     Raises
     ------
@@ -162,5 +165,5 @@ def read_document(path: Path, remedy: str = AGAIN) -> dict[str, Any] | None:
     body = raw[: member.start()] + b"\n}"
     if hashlib.sha256(body).hexdigest().encode() != member[1]:
         raise damaged(path, "its checksum does not belong to its content", remedy)
-    record: dict[str, Any] = json.loads(body)
+    record: dict[str, Any] = json.loads(raw)
     return record

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hbstan.errors import FitError
-from hbstan.files import write_bytes
+from hbstan.errors import FitError, StoreError
 from hbstan.loo.result import LooResult, Step, Waic
-from hbstan.text import encode
+from hbstan.sealed import read_document, write_document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +21,7 @@ _TEXTS = ("model", "data_name", "data_hash", "method", "target", "fault")
 
 
 def save_loo(result: LooResult, path: str | Path) -> Path:
-    """Write a result as JSON, atomically.
+    """Write a result as JSON with a checksum, atomically.
 
     Raises
     ------
@@ -43,7 +41,7 @@ def save_loo(result: LooResult, path: str | Path) -> Path:
         if result.covariance is None
         else _frame_record(result.covariance),
     }
-    write_bytes(path, encode(json.dumps(record, ensure_ascii=False)))
+    write_document(path, record)
     return path
 
 
@@ -56,26 +54,37 @@ def load_loo(path: str | Path) -> LooResult:
         If there is no such file, or it is no cross-validation.
     """
     try:
-        record = json.loads(Path(path).read_bytes())
-        known = record["format"] == _FORMAT
-        steps = tuple(_step(step) for step in record["steps"])
-        frames = {
-            name: None if record[name] is None else _frame(record[name])
-            for name in ("table", "waic", "refits", "covariance")
-        }
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise FitError(f"{str(path)!r} is no saved cross-validation: {err}.") from err
-    if not known or frames["table"] is None:
+        record = read_document(Path(path))
+    except StoreError as err:
+        raise FitError(err.message, remedy=err.remedy) from err
+    if record is None or record.get("format") != _FORMAT:
+        found = "is not there" if record is None else f"has {record.get('format')!r}"
         raise FitError(
-            f"{str(path)!r} has format {record['format']!r}, but this hbstan reads "
-            f"{_FORMAT}.",
+            f"{str(path)!r} is no saved cross-validation of format {_FORMAT}: it "
+            f"{found}.",
             remedy="Cross-validate again.",
         )
+    try:
+        return _result(record)
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise FitError(
+            f"{str(path)!r} is no saved cross-validation: {err}.",
+            remedy="Cross-validate again.",
+        ) from err
+
+
+def _result(record: dict[str, Any]) -> LooResult:
+    frames = {
+        name: None if record[name] is None else _frame(record[name])
+        for name in ("table", "waic", "refits", "covariance")
+    }
+    if frames["table"] is None:
+        raise ValueError("it has no table")
     waic = frames["waic"]
     return LooResult(
         table=frames["table"],
         good_k=float(record["good_k"]),
-        steps=steps,
+        steps=tuple(_step(step) for step in record["steps"]),
         waic=None if waic is None else Waic(waic),
         refits=frames["refits"],
         covariance=frames["covariance"],

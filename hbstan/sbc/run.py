@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -22,7 +20,7 @@ from hbstan.sbc.problem import Problem, problem
 from hbstan.sbc.ranks import Ranking
 from hbstan.sbc.result import SBCResult
 from hbstan.sbc.simulation import Task, labels_of, lean_program
-from hbstan.sbc.store import open_store, saved_identity
+from hbstan.sbc.store import key_of, open_store, saved_identity
 from hbstan.sbc.time_limit import Note, TimeLimit, require_seconds
 from hbstan.sbc.work import Tally, pack, work_through
 from hbstan.types import MAX_SEED, Progress, SamplerSettings
@@ -243,8 +241,7 @@ def calibrate(decided: Problem, options: Options) -> SBCResult:
         backend = engine.name if isinstance(options.backend, str) else options.backend
         task = Task(decided, backend, settings, options.ranking, seed, labels)
         identity = _identity(task, dict(engine.versions()), engine.name)
-        text = json.dumps(identity, sort_keys=True)
-        key = hashlib.sha256(text.encode()).hexdigest()
+        key = key_of(identity)
         with open_store(folder, identity, key, resume=options.resume) as store:
             wanted = range(options.n_sims)
             there = store.finished()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 from hbstan.errors import StoreError
 from hbstan.files import alone_in, atomic_path, write_bytes
-from hbstan.text import encode as encode_text
+from hbstan.sealed import damaged, read_file, seal, unseal
 
 __all__ = [
     "FolderStore",
@@ -26,6 +27,7 @@ __all__ = [
     "decode",
     "difference",
     "encode",
+    "key_of",
     "open_store",
     "saved_identity",
 ]
@@ -33,6 +35,11 @@ __all__ = [
 #: Version of the layout and of the records.
 FORMAT = 1
 _OTHER = "Use another folder, or repeat the run with the settings of the first."
+_REPEAT = "Run again with resume: damaged records are computed anew."
+_REMOVE = (
+    "Remove it and run again with resume and the seed of the first run: the "
+    "simulations say of which run they are, and are kept."
+)
 
 
 class Store(Protocol):
@@ -71,7 +78,7 @@ def encode(record: Mapping[str, Any], key: str) -> bytes:
     """Return a record of the run ``key`` as bytes: a line of JSON and its SHA-256."""
     body = json.dumps({"format": FORMAT, "key": key, **record}, ensure_ascii=False)
     raw = body.encode("utf-8", "backslashreplace")
-    return raw + b"\n" + hashlib.sha256(raw).hexdigest().encode() + b"\n"
+    return seal(raw)
 
 
 def decode(raw: bytes, where: str) -> dict[str, Any]:
@@ -82,14 +89,20 @@ def decode(raw: bytes, where: str) -> dict[str, Any]:
     StoreError
         If the bytes are not those that were written.
     """
-    body, _, rest = raw.partition(b"\n")
-    if rest.strip() != hashlib.sha256(body).hexdigest().encode():
-        raise StoreError(
-            f"{where} is damaged: its checksum does not belong to its content.",
-            remedy="Run again with resume: damaged records are computed anew.",
-        )
-    record: dict[str, Any] = json.loads(body)
+    body = unseal(raw, where, _REPEAT)
+    try:
+        record = json.loads(body)
+    except ValueError as err:
+        raise damaged(where, str(err), _REPEAT) from err
+    if not isinstance(record, dict):
+        raise damaged(where, f"it holds a {type(record).__name__}", _REPEAT)
     return record
+
+
+def key_of(identity: Mapping[str, Any]) -> str:
+    """Return the hash of what a run is: its key."""
+    plain = json.loads(json.dumps(identity))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 class FolderStore:
@@ -120,30 +133,33 @@ class FolderStore:
     def finished(self) -> set[int]:
         """Return the simulations whose records are whole.
 
-        Damaged records are listed in ``damaged`` and count as not there.
+        Damaged records are named in a warning, listed in ``damaged``, and count as
+        not there.
 
         Raises
         ------
         StoreError
             If a record is of another run, or of another version of the format.
         """
-        found, damaged = set(), []
+        found, broken = set(), []
         for path in sorted(self._records.glob("*/*.json")):
             if path.name.startswith("."):
                 continue  # left by a process that was killed while it wrote
-            if not path.stem.isdecimal():
+            number = int(path.stem) if path.stem.isdecimal() else -1
+            if path != self._path(number) or not path.is_file():
                 raise StoreError(
                     f"{str(path)!r} is no record of a simulation.",
                     remedy="Remove the file: it does not belong to the store.",
                 )
             try:
-                record = decode(path.read_bytes(), repr(str(path)))
-            except StoreError:
-                damaged.append(int(path.stem))
+                record = decode(read_file(path) or b"", path)
+            except StoreError as err:
+                warnings.warn(f"{err.message} It is computed anew.", stacklevel=2)
+                broken.append(number)
                 continue
             self._require_own(record, path)
-            found.add(int(path.stem))
-        self.damaged = tuple(damaged)
+            found.add(number)
+        self.damaged = tuple(broken)
         return found
 
     def _require_own(self, record: Mapping[str, Any], path: Path) -> None:
@@ -157,7 +173,8 @@ class FolderStore:
         if not own or record.get("sim_id") != int(path.stem):
             raise StoreError(
                 f"{str(path)!r} is a record of another run or another simulation.",
-                remedy="Remove the file, and run again with resume.",
+                remedy="Remove the file, and run again with resume. If there are "
+                "many such files, use the settings and the seed of the first run.",
             )
 
     def write(self, sim_id: int, record: bytes) -> None:
@@ -176,10 +193,10 @@ class FolderStore:
             If it is damaged or missing.
         """
         path = self._path(sim_id)
-        try:
-            return decode(path.read_bytes(), repr(str(path)))
-        except FileNotFoundError as err:
-            raise StoreError(f"there is no record {str(path)!r}.") from err
+        raw = read_file(path, _REPEAT)
+        if raw is None:
+            raise StoreError(f"there is no record {str(path)!r}.", remedy=_REPEAT)
+        return decode(raw, path)
 
 
 @contextmanager
@@ -222,21 +239,22 @@ def saved_identity(folder: Path) -> dict[str, Any] | None:
         If the manifest cannot be read, or has another format.
     """
     path = folder / "manifest.json"
-    if not path.is_file():
+    raw = read_file(path, _REMOVE)
+    if raw is None:
         return None
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = json.loads(raw)
         saved, identity = manifest["format"], manifest["identity"]
+        whole = manifest["key"] == key_of(identity)
     except (ValueError, KeyError, TypeError) as err:
-        raise StoreError(
-            f"{str(path)!r} is damaged or no manifest of a store: {err}",
-            remedy="Restore it, or use another folder.",
-        ) from err
-    if saved != FORMAT or not isinstance(identity, dict):
+        raise damaged(path, f"or no manifest of a store ({err})", _REMOVE) from err
+    if saved != FORMAT:
         raise StoreError(
             f"{str(path)!r} has format {saved!r}, but this hbstan reads {FORMAT}.",
             remedy=_OTHER,
         )
+    if not whole or not isinstance(identity, dict):
+        raise damaged(path, "its key does not belong to its content", _REMOVE)
     return identity
 
 
@@ -244,31 +262,24 @@ def _claim(folder: Path, identity: Mapping[str, Any], key: str, resume: bool) ->
     """Make the store this run's, or see that it is."""
     saved = saved_identity(folder)
     records = folder / "simulations"
-    if saved is None:
-        if records.is_dir() and any(records.iterdir()):
-            raise StoreError(
-                f"{str(folder)!r} holds simulations, but no manifest that says of what "
-                "run.",
-                remedy="Restore manifest.json, or use another folder.",
-            )
-        text = json.dumps(
-            {"format": FORMAT, "key": key, "identity": identity},
-            indent=2,
-            ensure_ascii=False,
-        )
-        write_bytes(folder / "manifest.json", encode_text(text))
-        return
-    if saved != json.loads(json.dumps(identity)):
+    used = records.is_dir() and any(records.iterdir())
+    if saved is not None and saved != json.loads(json.dumps(identity)):
         raise StoreError(
             f"the store {str(folder)!r} is of another run: "
             f"{difference(saved, identity)}.",
             remedy=_OTHER,
         )
-    if not resume and records.is_dir() and any(records.iterdir()):
+    if used and not resume:
         raise StoreError(
-            f"the store {str(folder)!r} holds simulations of this run already.",
+            f"the store {str(folder)!r} holds simulations already.",
             remedy="Go on with resume=True (--resume), or use another folder.",
         )
+    if saved is None:
+        if used:  # a manifest that is lost is written again, if it was this run's
+            FolderStore(folder, key).finished()
+        manifest = {"format": FORMAT, "key": key, "identity": identity}
+        text = json.dumps(manifest, indent=2, ensure_ascii=False)
+        write_bytes(folder / "manifest.json", text.encode("utf-8", "backslashreplace"))
 
 
 def difference(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -71,6 +71,7 @@ def compose(
             "backend": request.engine.name,
             "versions": request.versions(),
             "settings": dict(request.settings),
+            "plan": runner.plan,
             "hashes": {
                 "data": request.data.hash,
                 **{one.name: one.program_hash for one in runner.candidates},
@@ -89,13 +90,15 @@ def compose(
 def without_times(document: Any) -> Any:
     """Return a document without what the clock and the machine put into it.
 
+    Checksums and digests go too: a fit holds the time at which it was made.
+
     Two workflows that were asked the same have the same documents but for this.
     """
     if isinstance(document, Mapping):
         return {
             key: without_times(value)
             for key, value in document.items()
-            if key not in ("seconds", "started", "machine")
+            if key not in ("seconds", "started", "machine", "files", "checksum")
         }
     if isinstance(document, list):
         return [without_times(value) for value in document]

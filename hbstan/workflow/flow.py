@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import weakref
 from collections.abc import Mapping, Sequence
@@ -16,10 +15,12 @@ from hbstan.errors import FitError, SettingsError, StoreError
 from hbstan.files import scratch_folder, write_bytes
 from hbstan.fit import Fit
 from hbstan.includes import find_includes
+from hbstan.report.page.render import SCHEMA
+from hbstan.sealed import damaged, digest_of, read_document, write_document
 from hbstan.workflow.commands import Source
 from hbstan.workflow.criteria import Criteria, changes
 from hbstan.workflow.document import compose
-from hbstan.workflow.folder import TABLE, Folder, open_folder, require_same, write_json
+from hbstan.workflow.folder import TABLE, Folder, open_folder, plan_key, require_same
 from hbstan.workflow.judgement import Verdict
 from hbstan.workflow.request import (
     Request,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from hbstan.workflow.watch import Watcher
 
 __all__ = ["Workflow", "load_workflow", "workflow"]
+
+_REPEAT = "Repeat the call with out= this folder; it goes on where it was."
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,9 @@ class Workflow:
         Raises
         ------
         FitError
-            If there is none.
+            If there is none, or it is damaged.
+        StoreError
+            If the file is not the one that the workflow made.
         """
         name = model or self.preferred
         if name is None:
@@ -138,7 +143,12 @@ class Workflow:
                 "no model is preferred, so that it must be named.",
                 remedy=f"Name one of {', '.join(self.models().index)}.",
             )
-        return Fit.load(self.folder / f"fits/{name}.nc")
+        file = self.folder / f"fits/{name}.nc"
+        made = {k: v for s in self.document["stages"] for k, v in s["files"].items()}
+        known = made.get(f"fits/{name}.nc")
+        if known is not None and file.is_file() and digest_of(file) != known:
+            raise damaged(file, "it is not the file that the workflow wrote")
+        return Fit.load(file)
 
     def __repr__(self) -> str:
         each = ", ".join(
@@ -256,6 +266,7 @@ def workflow(
             progress or Silent(),
             {"executor": executor, "workers": workers},
             tuple(plan["amended"]),
+            plan_key(plan),
         )
         runner.run()
         document = _finish(runner, folder, plan)
@@ -271,17 +282,24 @@ def load_workflow(folder: str | Path) -> Workflow:
     Raises
     ------
     StoreError
-        If there is no finished workflow.
+        If there is no finished workflow, or its verdict is damaged or of another one.
     """
     path = Path(folder)
-    try:
-        document = json.loads((path / "verdict.json").read_bytes())
-        Verdict(document["verdict"])
-    except (OSError, ValueError, KeyError, TypeError) as err:
+    document = read_document(path / "verdict.json", _REPEAT)
+    if document is None or document.get("schema") != SCHEMA:
+        found = None if document is None else document.get("schema")
+        what = f"a verdict of schema {found!r}" if found else "no verdict.json"
         raise StoreError(
-            f"{str(path)!r} holds no finished workflow: {err}.",
-            remedy="Repeat the call with out= this folder; it goes on where it was.",
-        ) from err
+            f"{str(path)!r} holds no finished workflow: there is {what}.",
+            remedy=_REPEAT,
+        )
+    plan = Folder(path).plan()
+    if plan is None or plan_key(plan) != document["provenance"].get("plan"):
+        raise damaged(
+            path / "verdict.json",
+            "it is of another workflow than plan.json beside it",
+            _REPEAT,
+        )
     return Workflow(path, document)
 
 
@@ -305,8 +323,6 @@ def _claim(
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         folder.write_plan(plan)
-        frame = request.data.to_frame()
-        write_bytes(folder / TABLE, frame.to_csv(index=False).encode())
         return plan
     require_same(plan["request"], request.record(), folder.path)
     changed = changes(plan["criteria"], wanted.record())
@@ -334,9 +350,11 @@ def _claim(
 
 
 def _finish(runner: Runner, folder: Folder, plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Write programs, verdict and report."""
+    """Write data, programs, verdict and report: each time, so that they are whole."""
     from hbstan.report.page import write_report
 
+    frame = runner.request.data.to_frame()
+    write_bytes(folder / TABLE, frame.to_csv(index=False).encode())
     for one in runner.candidates:
         source = one.program.file
         write_bytes(folder / f"models/{one.name}.stan", source.read_bytes())
@@ -344,11 +362,10 @@ def _finish(runner: Runner, folder: Folder, plan: Mapping[str, Any]) -> dict[str
             write_bytes(folder / f"models/{part.name}", part.content)
     seconds = round(sum(r["seconds"] for r in runner.records), 3)
     document = compose(runner, plan["started"], seconds, _command(runner))
-    write_json(folder / "verdict.json", document)
+    write_document(folder / "verdict.json", document)
     write_report(folder.path)
     # What was written and what is returned are the same.
-    read: dict[str, Any] = json.loads((folder / "verdict.json").read_bytes())
-    return read
+    return dict(load_workflow(folder.path).document)
 
 
 def _command(runner: Runner) -> str:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import StoreError
-from hbstan.files import alone_in, atomic_path, write_bytes
+from hbstan.files import alone_in, atomic_path
 from hbstan.sbc.store import difference
-from hbstan.text import encode
+from hbstan.sealed import AGAIN, damaged, digest_of, read_document, write_document
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hbstan.results import Picture
 
-__all__ = ["TABLE", "Folder", "open_folder", "require_same", "write_json"]
+__all__ = ["TABLE", "Folder", "open_folder", "plan_key", "require_same"]
 
 #: The file with the data.
 TABLE = "data.csv"
@@ -27,6 +28,10 @@ _FORMAT = 1
 #: Larger clouds of points are drawn as pixels, so many to an inch.
 _MOST_POINTS, _DPI = 100, 160
 _OTHER = "Use another folder, or repeat the call as it was."
+_NO_PLAN = (
+    "Remove it and repeat the command with the seed and the criteria of the folder: "
+    "the stages say of which workflow they are, and are kept."
+)
 
 
 class Folder:
@@ -52,44 +57,86 @@ class Folder:
             If the file is damaged, or of another format.
         """
         file = self / "plan.json"
-        if not file.is_file():
+        plan = read_document(file, _NO_PLAN)
+        if plan is None:
             return None
-        try:
-            plan: dict[str, Any] = json.loads(file.read_bytes())
-            saved = plan.pop("format")
-        except (ValueError, KeyError, AttributeError) as err:
-            raise StoreError(
-                f"{str(file)!r} is damaged or no workflow's plan: {err}.",
-                remedy="Restore it, or use another folder.",
-            ) from err
-        if saved != _FORMAT:
+        saved = plan.pop("format", None)
+        if saved != _FORMAT or not {"request", "criteria", "amended"} <= set(plan):
             raise StoreError(
                 f"{str(file)!r} has format {saved!r}, but this hbstan reads {_FORMAT}.",
                 remedy=_OTHER,
             )
+        plan.pop("checksum")
         return plan
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
-        """Keep what is asked, before anything is computed."""
-        write_json(self / "plan.json", {"format": _FORMAT, **plan})
+        """Keep what is asked, before anything is computed.
 
-    def stage(self, key: str) -> dict[str, Any] | None:
-        """Return a finished stage's record, or None."""
-        file = self._stage_file(key)
-        try:
-            record: dict[str, Any] = json.loads(file.read_bytes())
-        except FileNotFoundError:
+        Raises
+        ------
+        StoreError
+            If stages without a plan are there, and they are of another one.
+        """
+        file = self / "plan.json"
+        if not file.is_file():
+            for path in sorted((self / "stages").glob("**/*.json")):
+                self._read_stage(path, plan_key(plan))
+        write_document(file, {"format": _FORMAT, **plan})
+
+    def stage(self, key: str, plan: str) -> dict[str, Any] | None:
+        """Return a finished stage's record, or None where it must be run.
+
+        Parameters
+        ----------
+        key : str
+            The stage.
+        plan : str
+            :func:`plan_key` of what was asked.
+
+        Raises
+        ------
+        StoreError
+            If the record, or a file that it stands on, is damaged or of another stage
+            or workflow. A stage that lacks its record or a file is run again.
+        """
+        record = self._read_stage(self._stage_file(key), plan)
+        if record is None:
             return None
-        except ValueError as err:
-            raise StoreError(
-                f"{str(file)!r} is damaged: {err}.",
-                remedy="Remove the file: the stage is then repeated.",
-            ) from err
+        for name, digest in record["files"].items():
+            file = self / name
+            try:
+                same = digest_of(file) == digest
+            except FileNotFoundError:
+                return None
+            except OSError as err:
+                raise damaged(file, f"it cannot be read ({err.strerror})") from err
+            if not same:
+                raise damaged(file, f"it is not the file that the stage {key} wrote")
         return record
 
-    def write_stage(self, key: str, record: Mapping[str, Any]) -> None:
+    def _read_stage(self, file: Path, plan: str) -> dict[str, Any] | None:
+        record = read_document(file)
+        if record is None:
+            return None
+        if self._stage_file(str(record.get("key"))) != file:
+            raise damaged(file, f"it is of the stage {record.get('key')}")
+        record.pop("checksum")
+        if record.pop("plan", None) != plan:
+            raise damaged(
+                file,
+                "it is of another workflow than is asked for",
+                f"{AGAIN} If there are several, repeat the command with the seed and "
+                "the criteria of the folder.",
+            )
+        return record
+
+    def write_stage(self, key: str, plan: str, record: Mapping[str, Any]) -> None:
         """Keep a finished stage's record; what belongs to it is written before."""
-        write_json(self._stage_file(key), record)
+        write_document(self._stage_file(key), {**record, "plan": plan})
+
+    def digests(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the digests of files in the folder, by their names."""
+        return {name: digest_of(self / name) for name in names}
 
     def forget_stages(self) -> None:
         """Remove the stages' records; simulations are kept."""
@@ -161,7 +208,7 @@ def require_same(
         )
 
 
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record as JSON, atomically."""
-    text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
-    write_bytes(path, encode(text + "\n"))
+def plan_key(plan: Mapping[str, Any]) -> str:
+    """Return the hash of what decides a workflow's results: request and criteria."""
+    parts = {name: plan[name] for name in ("request", "criteria", "amended")}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -49,6 +49,12 @@ __all__ = ["Runner"]
 
 #: Errors that say nothing of model and data.
 _SURROUNDINGS = (ScratchError, StoreError, ToolchainError, WorkerError)
+#: What stages leave in the folder for those that follow, and for the reader.
+_FILES = {
+    "calibration": "calibrations/{}.nc",
+    "fit": "fits/{}.nc",
+    "cross_validation": "loo/{}.json",
+}
 
 #: Checks whose failure another parameterisation may mend.
 _SAMPLING = ("convergence", "divergences", "rhat", "ess_bulk", "ess_tail", "bfmi")
@@ -68,6 +74,8 @@ class Runner:
         ``executor`` and ``workers`` of simulations and refits.
     amended : sequence of mapping
         Criteria that were changed after results had been seen.
+    plan : str
+        The hash of what was asked; the stages' records are bound to it.
     """
 
     request: Request
@@ -76,6 +84,7 @@ class Runner:
     watcher: Watcher
     options: Mapping[str, Any]
     amended: tuple[Mapping[str, Any], ...] = ()
+    plan: str = ""
     candidates: list[Candidate] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     verdicts: list[ModelVerdict] = field(default_factory=list)
@@ -116,6 +125,11 @@ class Runner:
     def _file(self, what: str, model: str, end: str) -> Path:
         return self.folder / f"{what}/{model}.{end}"
 
+    def _wrote(self, name: str, model: str) -> bool:
+        """Tell whether a stage of this run's folder has written its file."""
+        file = _FILES[name].format(model)
+        return any(file in record["files"] for record in self.records)
+
     def _model(self, one: Candidate) -> None:
         """Run a model's stages until a gate closes."""
         makers = self._makers(one)
@@ -125,12 +139,10 @@ class Runner:
             if record["outcome"] == "pass":
                 continue
             self._other_parameterization(one, record)
-            if not self.request.keep_going or self._broken(one, name):
+            # Without a fit there is nothing that later stages could work on.
+            broken = name == "fit" and not self._wrote("fit", one.name)
+            if not self.request.keep_going or broken:
                 return
-
-    def _broken(self, one: Candidate, name: str) -> bool:
-        """Tell whether there is nothing that later stages could work on."""
-        return name == "fit" and not self._file("fits", one.name, "nc").is_file()
 
     def _other_parameterization(self, one: Candidate, record: dict[str, Any]) -> None:
         """Queue the other parameterisation if it may mend what failed."""
@@ -194,12 +206,13 @@ class Runner:
 
     def _fitted(self, one: Candidate, seed: int) -> StageResult:
         file = self._file("calibrations", one.name, "nc")
+        known = self._wrote("calibration", one.name)
         result = fit_and_diagnose(
             one.model,
             self.request.data,
             priors=one.priors,
             criteria=self.criteria.fit,
-            calibration=SBCResult.load(file) if file.is_file() else None,
+            calibration=SBCResult.load(file) if known else None,
             seed=seed,
             backend=self.request.engine,
             progress=self.watcher,
@@ -226,7 +239,7 @@ class Runner:
             for one in self.candidates
             if any(r["key"] == f"{one.name}/cross_validation" for r in self.records)
         ]
-        scored = [one for one in seen if self._file("loo", one.name, "json").is_file()]
+        scored = [one for one in seen if self._wrote("cross_validation", one.name)]
         reached = seen if self.request.data.J == 1 else scored
         found: Comparison | None = None
 
@@ -281,7 +294,7 @@ class Runner:
         key = name if model is None else f"{model}/{name}"
         about = stage(name)
         self.watcher.started(about, model)
-        record = self.folder.stage(key)
+        record = self.folder.stage(key, self.plan)
         again = record is not None
         if record is None:
             began = time.perf_counter()
@@ -300,9 +313,11 @@ class Runner:
             record["pictures"] = [
                 {**p, "file": f} for p, f in zip(record["pictures"], files, strict=True)
             ]
+            made = [*_written(name, model, result), *files]
+            record["files"] = self.folder.digests(made)
             record["seconds"] = round(time.perf_counter() - began, 3)
             if lasting:
-                self.folder.write_stage(key, record)
+                self.folder.write_stage(key, self.plan, record)
         self.records.append(record)
         self.watcher.finished(record, again)
         return record
@@ -340,6 +355,12 @@ class Runner:
             sims=(rules.n_sims, *sizes),
             saved=f"fits/{one.name}.nc",
         )
+
+
+def _written(name: str, model: str | None, result: StageResult) -> list[str]:
+    """Return the file that a stage's maker has written; none where it failed."""
+    kept = name in _FILES and result.result is not None
+    return [_FILES[name].format(model)] if kept else []
 
 
 def _not_run(name: str, err: HbstanError) -> StageResult:

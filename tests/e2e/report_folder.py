@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from hbstan.data import grouped_binomial
 from hbstan.files import write_bytes
 from hbstan.fit import Fit
 from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
+from hbstan.sealed import write_document
 
 __all__ = ["EVIL", "build"]
 
@@ -40,7 +40,7 @@ def build(folder: Path) -> Path:
         source = models.get(name).program.file.read_bytes()
         write_bytes(folder / f"models/{name}.stan", source)
     document = _document(folder, fits[NAMES[0]], stages)
-    write_bytes(folder / "verdict.json", json.dumps(document).encode())
+    write_document(folder / "verdict.json", document)
     return folder
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from hbstan.errors import FitError
 from hbstan.loo import LooResult, Step, Waic, load_loo, save_loo
+from hbstan.sealed import write_document
 
 
 def made() -> LooResult:
@@ -57,9 +58,16 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         load_loo(file)
     for text in ("{", "[]", '{"format": 1}'):
         file.write_text(text)
+        with pytest.raises(FitError, match=r"x\.json.* is damaged"):
+            load_loo(file)
+    for record in ({"format": 99}, {"format": 1}, {"format": 1, "table": 3}):
+        write_document(file, record)
         with pytest.raises(FitError, match="no saved cross-validation"):
             load_loo(file)
-    save_loo(made(), file)
-    file.write_text(file.read_text().replace('"format": 1', '"format": 99'))
-    with pytest.raises(FitError, match="format 99"):
+
+
+def test_a_changed_digit_is_found(tmp_path: Path) -> None:
+    file = save_loo(made(), tmp_path / "x.json")
+    file.write_text(file.read_text().replace("-0.3333", "-0.3334"))
+    with pytest.raises(FitError, match="checksum does not belong"):
         load_loo(file)

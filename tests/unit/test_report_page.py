@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -23,6 +22,7 @@ from hbstan.errors import StoreError
 from hbstan.report.page import mathematics, render, write_report
 from hbstan.report.page.cells import columns_of, duration, figure
 from hbstan.report.page.latex import LATEX
+from hbstan.sealed import write_document
 
 EVIL = "<script>alert(1)</script>"
 #: Breaks out of an attribute, if anything does.
@@ -413,8 +413,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes(SVG)
     for name, text in programs().items():
         (tmp_path / f"models/{name}.stan").write_text(text, encoding="utf-8")
-    text = json.dumps(verdict())
-    (tmp_path / "verdict.json").write_text(text, encoding="utf-8")
+    write_document(tmp_path / "verdict.json", verdict())
     return tmp_path
 
 
@@ -426,7 +425,7 @@ def test_the_report_is_written_from_the_folder_alone(folder: Path) -> None:
     assert sorted(p.name for p in folder.iterdir()) == sorted([*before, "report.html"])
 
 
-@pytest.mark.parametrize("damage", ["{", "[]"])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": "hbstan.verdict/1"}'])
 def test_a_damaged_verdict_leaves_the_old_report(folder: Path, damage: str) -> None:
     old = write_report(folder).read_bytes()
     (folder / "verdict.json").write_text(damage, encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from hbstan.sbc.store import (
     MemoryStore,
     decode,
     encode,
+    key_of,
     open_store,
     saved_identity,
 )
 
 IDENTITY: dict[str, Any] = {"seed": 1, "versions": {"numpy": "2.0"}}
-KEY = "k" * 64
+KEY = key_of(IDENTITY)
 
 
 def fill(folder: Path, ids: range = range(3)) -> None:
@@ -60,7 +62,8 @@ def test_a_truncated_record_is_found_and_not_counted(tmp_path: Path, cut: int) -
     with open_store(tmp_path, IDENTITY, KEY, resume=True) as store:
         assert isinstance(store, FolderStore)
         whole = raw.rstrip(b"\n") == path.read_bytes()  # only the newline is missing
-        assert store.finished() == ({0, 1, 2} if whole else {0, 2})
+        with nullcontext() if whole else pytest.warns(UserWarning, match="0001.json"):
+            assert store.finished() == ({0, 1, 2} if whole else {0, 2})
         assert store.damaged == (() if whole else (1,))
 
 
@@ -148,12 +151,43 @@ def test_a_manifest_of_an_older_version_is_refused(tmp_path: Path) -> None:
         saved_identity(tmp_path)
 
 
-def test_simulations_without_a_manifest_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"seed": 1', '"seed": 2'), ('"key": "', '"key": "0'), ("2.0", "2.1")],
+)
+def test_a_manifest_is_held_against_its_key(tmp_path: Path, old: str, new: str) -> None:
+    fill(tmp_path)
+    file = tmp_path / "manifest.json"
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(StoreError, match=r"manifest\.json.* is damaged"):
+        saved_identity(tmp_path)
+    file.unlink()  # what the message advises
+    with open_store(tmp_path, IDENTITY, KEY, resume=True) as store:
+        assert store.finished() == {0, 1, 2}
+    assert saved_identity(tmp_path) == IDENTITY
+
+
+def test_simulations_without_a_manifest_stay_with_their_run(tmp_path: Path) -> None:
     fill(tmp_path)
     (tmp_path / "manifest.json").unlink()
-    with pytest.raises(StoreError, match="no manifest"):
-        with open_store(tmp_path, IDENTITY, KEY, resume=True):
+    other = {**IDENTITY, "seed": 2}
+    with pytest.raises(StoreError, match="another run"):
+        with open_store(tmp_path, other, key_of(other), resume=True):
             pass
+    assert saved_identity(tmp_path) is None
+    with pytest.raises(StoreError, match="--resume"):
+        with open_store(tmp_path, IDENTITY, KEY, resume=False):
+            pass
+
+
+def test_a_record_in_the_wrong_place_is_named(tmp_path: Path) -> None:
+    fill(tmp_path)
+    place = tmp_path / "simulations" / "0001" / "0000001.json"
+    place.parent.mkdir()
+    record(tmp_path, 1).rename(place)
+    with open_store(tmp_path, IDENTITY, KEY, resume=True) as store:
+        with pytest.raises(StoreError, match=r"0001\.json.* is no record"):
+            store.finished()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

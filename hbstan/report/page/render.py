@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from hbstan.files import write_bytes
 from hbstan.report.page import view
 from hbstan.report.page.cells import breakable, duration, figure, prose
 from hbstan.report.page.mathematics import mathml
+from hbstan.sealed import read_document
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -110,7 +110,7 @@ def write_report(folder: Path) -> Path:
         for file in sorted((folder / "figures").glob("*.svg"))
     }
     programs = {
-        file.stem: file.read_text(encoding="utf-8-sig")
+        file.stem: file.read_text(encoding="utf-8-sig", errors="replace")
         for file in sorted((folder / "models").glob("*.stan"))
     }
     page = folder / "report.html"
@@ -119,19 +119,9 @@ def write_report(folder: Path) -> Path:
 
 
 def _read_verdict(file: Path) -> dict[str, Any]:
-    try:
-        verdict = json.loads(file.read_bytes())
-    except FileNotFoundError as err:
-        raise StoreError(
-            f"there is no verdict at {str(file)!r}.", remedy=_AGAIN
-        ) from err
-    except ValueError as err:
-        raise StoreError(f"{str(file)!r} is damaged: {err}.", remedy=_AGAIN) from err
-    if not isinstance(verdict, dict):
-        raise StoreError(
-            f"{str(file)!r} holds a {type(verdict).__name__}, but must hold a verdict.",
-            remedy=_AGAIN,
-        )
+    verdict = read_document(file, _AGAIN)
+    if verdict is None:
+        raise StoreError(f"there is no verdict at {str(file)!r}.", remedy=_AGAIN)
     return verdict
 
 
