@@ -27,6 +27,7 @@ from hbstan.files import write_bytes
 
 __all__ = [
     "AGAIN",
+    "FileWarning",
     "Seal",
     "damaged",
     "digest_of",
@@ -44,6 +45,10 @@ _LINE = re.compile(rb"\n([0-9a-f]{64})\n?\Z")
 _LENGTH = 66
 _MEMBER = re.compile(rb',\n  "checksum": "([0-9a-f]{64})"\n}\n\Z')
 _CHUNK = 1 << 20
+
+
+class FileWarning(UserWarning):
+    """A file is read without a checksum, or made anew because it is damaged."""
 
 
 class Seal(Enum):

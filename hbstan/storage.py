@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import FitError
 from hbstan.files import write_bytes
-from hbstan.sealed import AGAIN, Seal, file_seal, seal
+from hbstan.sealed import AGAIN, FileWarning, Seal, file_seal, seal
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,6 +110,7 @@ def load_tree(
         warnings.warn(
             f"{str(path)!r} has no checksum: an older hbstan or another program wrote "
             "it, and damage cannot be noticed. Save it again to give it one.",
+            FileWarning,
             stacklevel=3,
         )
     return tree

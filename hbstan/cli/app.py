@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Annotated
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
@@ -41,11 +44,25 @@ def main(args: list[str] | None = None) -> None:
     args = sys.argv[1:] if args is None else args
     replace_what_cannot_be_shown()
     try:
-        app(args=args, prog_name="hbstan")
+        with warnings.catch_warnings():
+            warnings.showwarning = partial(_show_warning, warnings.showwarning)
+            app(args=args, prog_name="hbstan")
     except Exception as err:
         if "--debug" in args:
             traceback.print_exc()
         sys.exit(_report_error(err))
+
+
+def _show_warning(
+    show: Callable[..., None], message: Warning | str, category: type[Warning], *at: Any
+) -> None:
+    """Print a warning about the user's files for people, others as Python does."""
+    from hbstan.sealed import FileWarning
+
+    if issubclass(category, FileWarning):
+        typer.echo(f"hbstan: {message}", err=True)
+    else:
+        show(message, category, *at)
 
 
 def _report_error(err: Exception) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,17 +82,18 @@ def check(
     if out:
         make_folder(out)
     result = Fit.load(path)
-    checks = result.diagnose()
     found: list[Section] = []
-    if not draws_only:
-        with (
-            progress_bars(screen.notes(), enabled=not quiet) as progress,
-            prints_on_stderr(),
-        ):
-            options = sections.Options(
-                seed, highest.value, budget, workers, refits, progress
-            )
-            found = sections.criticise(result, options)
+    with _files_at_fault(path):
+        checks = result.diagnose()
+        if not draws_only:
+            with (
+                progress_bars(screen.notes(), enabled=not quiet) as progress,
+                prints_on_stderr(),
+            ):
+                options = sections.Options(
+                    seed, highest.value, budget, workers, refits, progress
+                )
+                found = sections.criticise(result, options)
     console = screen.text()
     console.print(fit_heading(result))
     console.print("", checks_table(checks))
@@ -141,6 +143,7 @@ def compare(
     require_same_data(fits)
     results: dict[str, LooResult] = {}
     with (
+        _files_at_fault(*paths),
         progress_bars(screen.notes(), enabled=not quiet) as progress,
         prints_on_stderr(),
     ):
@@ -167,6 +170,27 @@ def compare(
     )
     screen.result(section.record)
     raise typer.Exit(PASSED if section.checks.passed else GATE_FAILED)
+
+
+@contextmanager
+def _files_at_fault(*paths: Path) -> Iterator[None]:
+    """Blame a failure on files whose content no checksum vouches for, if there are."""
+    from hbstan.errors import FitError, HbstanError
+    from hbstan.storage import NO_FIT, is_sealed
+
+    try:
+        yield
+    except HbstanError:
+        raise
+    except Exception as err:
+        unsure = [str(path) for path in paths if not is_sealed(path)]
+        if not unsure:
+            raise
+        raise FitError(
+            f"{', '.join(map(repr, unsure))} has no checksum, and what it holds cannot "
+            f"be used: {type(err).__name__}: {err}.",
+            remedy=NO_FIT,
+        ) from err
 
 
 def _verdict(checks: Checks) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from hbstan.errors import StoreError
 from hbstan.files import alone_in, atomic_path, write_bytes
-from hbstan.sealed import damaged, read_file, seal, unseal
+from hbstan.sealed import FileWarning, damaged, read_file, seal, unseal
 
 __all__ = [
     "FolderStore",
@@ -154,7 +154,8 @@ class FolderStore:
             try:
                 record = decode(read_file(path) or b"", path)
             except StoreError as err:
-                warnings.warn(f"{err.message} It is computed anew.", stacklevel=2)
+                told = f"{err.message} It is computed anew."
+                warnings.warn(told, FileWarning, stacklevel=2)
                 broken.append(number)
                 continue
             self._require_own(record, path)

@@ -338,14 +338,15 @@ def _claim(
             remedy="Use another folder; or amend them (amend=True, --amend), which the "
             "report will show.",
         )
-    # Kept first: were the stages gone and the plan old, a kill would hide the change.
+    # The stages go first: killed in between, the folder is as it was asked, and the
+    # change must be asked for again.
     plan = {
         **plan,
         "criteria": wanted.record(),
         "amended": [*plan["amended"], *changed],
     }
-    folder.write_plan(plan)
     folder.forget_stages()
+    folder.write_plan(plan)
     return plan
 
 

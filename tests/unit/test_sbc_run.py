@@ -16,6 +16,7 @@ import hbstan as hb
 from hbstan.errors import ModelError, SettingsError, StoreError
 from hbstan.sbc import SBCResult
 from hbstan.sbc.executors import Pool
+from hbstan.sealed import FileWarning
 
 QUANTITIES = {"log_likelihood": conjugate.log_likelihood}
 
@@ -132,7 +133,8 @@ def test_a_damaged_record_is_computed_anew(tmp_path: Path) -> None:
     path = store / "simulations" / "0000" / "0000003.json"
     good = path.read_bytes()
     path.write_bytes(good[:100])
-    again = run(tmp_path, 10, store=store, resume=True)
+    with pytest.warns(FileWarning, match=r"0000003\.json' is damaged"):
+        again = run(tmp_path, 10, store=store, resume=True)
     assert summary(again, tmp_path) == whole
     assert path.read_bytes() != good[:100]
 

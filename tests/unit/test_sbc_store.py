@@ -22,6 +22,7 @@ from hbstan.sbc.store import (
     open_store,
     saved_identity,
 )
+from hbstan.sealed import FileWarning
 
 IDENTITY: dict[str, Any] = {"seed": 1, "versions": {"numpy": "2.0"}}
 KEY = key_of(IDENTITY)
@@ -62,7 +63,7 @@ def test_a_truncated_record_is_found_and_not_counted(tmp_path: Path, cut: int) -
     with open_store(tmp_path, IDENTITY, KEY, resume=True) as store:
         assert isinstance(store, FolderStore)
         whole = raw.rstrip(b"\n") == path.read_bytes()  # only the newline is missing
-        with nullcontext() if whole else pytest.warns(UserWarning, match="0001.json"):
+        with nullcontext() if whole else pytest.warns(FileWarning, match="0001.json"):
             assert store.finished() == ({0, 1, 2} if whole else {0, 2})
         assert store.damaged == (() if whole else (1,))
 
