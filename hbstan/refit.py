@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 from hbstan import models
 from hbstan.backends import choose
 from hbstan.backends.apart import last_words
-from hbstan.convert import stored_data
-from hbstan.data.systems import kinds, restore
 from hbstan.errors import FitError, HbstanError, SettingsError, TimeLimitError
 from hbstan.files import scratch_folder
 from hbstan.fit import Fit, fit_plan
 from hbstan.plan import Plan, plan
 from hbstan.priors import priors_from_records
 from hbstan.provenance import program_hash
+from hbstan.saved_fit import stored_dataset
 from hbstan.sbc.executors import Pool
 from hbstan.sbc.time_limit import Note, TimeLimit, require_seconds
 from hbstan.text import unescaped
@@ -208,35 +207,13 @@ def dataset_of(fit: Fit) -> Dataset:
     FitError
         If the fit is not of grouped data: of a program of the user's with a mapping.
     """
-    from hbstan.data import GroupedBinomial, GroupEstimates
-
     if fit.like is None:
         raise FitError(
             f"{fit.model} is not like any model of the catalogue, so it cannot be "
             "fitted again from its saved fit.",
             remedy="Call hb.fit with the data or priors that you want to try.",
         )
-    kind = fit.data_kind
-    if kind in kinds():
-        name = str(fit.tree.attrs["data_name"])
-        return _unchanged(fit, restore(kind, *stored_data(fit.tree), name))
-    constant = fit.tree["constant_data"].to_dataset()
-    y = fit.tree["observed_data"].to_dataset()["y"]
-    group = y[y.dims[0]] if y.dims[0] in y.coords else range(y.size)
-    labels = tuple(str(getattr(label, "item", lambda v=label: v)()) for label in group)
-    name = str(fit.tree.attrs["data_name"])
-    common: dict[str, Any] = {"labels": labels, "name": name}
-    data: Dataset
-    if "sigma" in constant:
-        sigma = constant["sigma"].values
-        data = GroupEstimates(y=y.values, sigma=sigma, **common)
-    else:
-        data = GroupedBinomial(y=y.values, n=constant["n"].values, **common)
-    return _unchanged(fit, data)
-
-
-def _unchanged(fit: Fit, data: Dataset) -> Dataset:
-    """Return data once they are known to be those that were fitted."""
+    data = stored_dataset(fit.tree)
     if data.hash != fit.tree.attrs["data_hash"]:
         raise FitError(
             f"the data in the fit of {fit.model} are not those that it was made from.",

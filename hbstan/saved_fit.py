@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbstan import models
-from hbstan.data.systems import kinds
-from hbstan.errors import FitError
+from hbstan.convert import stored_data
+from hbstan.data.systems import kinds, restore
+from hbstan.errors import FitError, HbstanError
 from hbstan.storage import NO_FIT, whole_format
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FORMAT", "IN_JSON", "require_fit"]
+    from hbstan.data import Dataset
+
+__all__ = ["FORMAT", "IN_JSON", "require_fit", "stored_dataset"]
 
 #: Version of the attributes that a saved fit carries.
 FORMAT = 1
@@ -81,7 +84,7 @@ def require_fit(tree: xr.DataTree, path: Path) -> None:
             f"{str(path)!r} is a netCDF file, but not a saved fit.", remedy=NO_FIT
         )
     whole_format(tree.attrs.get("format", 0), FORMAT, path)
-    fault = _attributes(tree.attrs) or _groups(tree)
+    fault = _attributes(tree.attrs) or _groups(tree) or _data(tree)
     if fault:
         raise FitError(f"{str(path)!r} is no whole fit: {fault}.", remedy=NO_FIT)
 
@@ -89,7 +92,7 @@ def require_fit(tree: xr.DataTree, path: Path) -> None:
 def _attributes(attrs: Mapping[Any, Any]) -> str:
     """Return what is wrong with the provenance; nothing if it is right."""
     for name in _TEXTS:
-        if not isinstance(attrs.get(name), str):
+        if not isinstance(attrs.get(name), str) or not attrs[name]:
             return f"its attribute {name} is {attrs.get(name)!r}, but must be a text"
     for name in _OPTIONAL_TEXTS:
         if not isinstance(attrs.get(name, ""), str):
@@ -110,6 +113,8 @@ def _known_names(attrs: Mapping[Any, Any]) -> str:
     legal = ("", "binomial", "normal", *kinds())
     if kind not in legal:
         return f"its data are of the kind {kind!r}, but this hbstan has {legal[1:]}"
+    if like and kind and models.get(like).kind != kind:
+        return f"{like} is a model of {models.get(like).kind} data, not of {kind} data"
     return ""
 
 
@@ -135,7 +140,7 @@ def _groups(tree: xr.DataTree) -> str:
         fault = _group(tree[name].to_dataset(), sizes if name in _DRAWN else {})
         if fault and name in (*_DRAWN, *_WARMUP, *_DATA):
             return f"in {name}, {fault}"
-    return _warmup(tree)
+    return _warmup(tree) or _labels(tree)
 
 
 def _group(dataset: xr.Dataset, sizes: Mapping[str, int]) -> str:
@@ -158,3 +163,56 @@ def _warmup(tree: xr.DataTree) -> str:
                 if not set(_OVER) <= set(array.dims):
                     return f"in {group}, {name} has no chain and draw"
     return ""
+
+
+def _labels(tree: xr.DataTree) -> str:
+    """Return which labels differ between groups; ArviZ's own dims have none."""
+    known: dict[str, list[Any]] = {}
+    for group in (*_DRAWN, *_DATA):
+        if group not in tree.children:
+            continue
+        dataset = tree[group].to_dataset()
+        for dim in map(str, dataset.dims):
+            own = dim not in _OVER and "_dim_" not in dim and dim in dataset.coords
+            if own:
+                labels = dataset[dim].values.tolist()
+                if known.setdefault(dim, labels) != labels:
+                    return f"the labels of {dim} in {group} are not those before it"
+    return ""
+
+
+def stored_dataset(tree: xr.DataTree) -> Dataset:
+    """Return the dataset that a tree of grouped data holds.
+
+    Raises
+    ------
+    HbstanError, KeyError, ValueError, TypeError, IndexError
+        If it holds no such dataset.
+    """
+    from hbstan.data import GroupedBinomial, GroupEstimates
+
+    name, kind = str(tree.attrs["data_name"]), str(tree.attrs.get("data_kind", ""))
+    if kind in kinds():
+        return restore(kind, *stored_data(tree), name)
+    constant = tree["constant_data"].to_dataset()
+    y = tree["observed_data"].to_dataset()["y"]
+    group = y[y.dims[0]] if y.dims[0] in y.coords else range(y.size)
+    labels = tuple(str(getattr(label, "item", lambda v=label: v)()) for label in group)
+    common: dict[str, Any] = {"labels": labels, "name": name}
+    if "sigma" in constant:
+        return GroupEstimates(y=y.values, sigma=constant["sigma"].values, **common)
+    return GroupedBinomial(y=y.values, n=constant["n"].values, **common)
+
+
+def _data(tree: xr.DataTree) -> str:
+    """Hold the data of a catalogue program's fit against their hash."""
+    attrs = tree.attrs
+    if attrs.get("program_file", "") or not (
+        attrs.get("like") and attrs.get("data_kind")
+    ):
+        return ""
+    try:
+        same = stored_dataset(tree).hash == attrs["data_hash"]
+    except (HbstanError, KeyError, ValueError, TypeError, IndexError) as err:
+        return f"its data cannot be read again: {str(err).partition(chr(10))[0]}"
+    return "" if same else "its data are not those whose hash it has"

@@ -295,7 +295,7 @@ TREES: Mapping[str, Callable[[Tree], Tree]] = {
     "like an unknown model": _attr(like="no_such_model"),
     "data of an unknown kind": _attr(data_kind="no_such_kind"),
     "data kind of another model": _attr(data_kind="normal"),
-    "an unknown backend": _attr(backend="no_such_engine"),
+    "data hash of other data": _attr(data_hash="0" * 64),
     "like another model": _attr(like="eight_schools_centered"),
     "no chain": _group("posterior", lambda d: d.isel(chain=0, drop=True)),
     "no draw": _group("posterior", lambda d: d.isel(draw=0, drop=True)),
@@ -307,7 +307,9 @@ TREES: Mapping[str, Callable[[Tree], Tree]] = {
     "draws of texts": _group("posterior", _as("U8")),
     "draws of dates": _group("posterior", _dates),
     "complex draws": _group("posterior", _as("c16")),
-    "no theta": _group("posterior", lambda d: d.drop_vars("theta")),
+    "other labels": _group(
+        "posterior", lambda d: d.assign_coords(group=[*d["group"].values[::-1]])
+    ),
     "theta for half the groups": _group(
         "posterior", lambda d: d.isel(group=slice(0, len(d["group"]) // 2))
     ),
