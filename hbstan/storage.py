@@ -122,7 +122,10 @@ def _read(path: Path, remedy: str) -> xr.DataTree:
     try:
         _refuse_strange(path)
         with xr.open_datatree(path, engine="h5netcdf") as opened:
-            return opened.load()
+            tree = opened.load()
+        for node in tree.subtree:
+            node.to_dataset()  # whose dims may contradict each other
+        return tree
     except Exception as err:  # whatever a file can make the libraries do
         raise FitError(
             f"{str(path)!r} is not a netCDF file, or a damaged one: {_short(err)}",
