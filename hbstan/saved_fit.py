@@ -97,7 +97,7 @@ def _attributes(attrs: Mapping[Any, Any]) -> str:
     for name in _OPTIONAL_TEXTS:
         if not isinstance(attrs.get(name, ""), str):
             return f"its attribute {name} is {attrs[name]!r}, but must be a text"
-    seed = attrs.get("seed")
+    seed: Any = attrs.get("seed")
     if getattr(getattr(seed, "dtype", None), "kind", "") != "i" or seed < 0:
         return f"its attribute seed is {seed!r}, but must be a whole number from 0"
     return _known_names(attrs) or _json_attributes(attrs)

@@ -133,7 +133,9 @@ class Work:
         found = hb.workflow(
             table,
             MODEL,
-            **{"group": "hospital", "trials": "n", "events": "r"},
+            group="hospital",
+            trials="n",
+            events="r",
             criteria=CRITERIA,
             seed=self.seed,
             out=folder / "flow",
@@ -366,6 +368,8 @@ def main() -> int:
             file = files[int(order[number % len(files)])]
             trial = bench.run(file, KINDS[int(rng.integers(len(KINDS)))], rng)
             trials.append(trial)
+            if len(trials) % 25 == 0:
+                print(f"{len(trials)} trials", file=sys.stderr, flush=True)
             for fault in trial.faults:
                 print(f"{file}, {trial.kind}: {fault}", flush=True)
     if options.json:

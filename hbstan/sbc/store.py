@@ -81,7 +81,7 @@ def encode(record: Mapping[str, Any], key: str) -> bytes:
     return seal(raw)
 
 
-def decode(raw: bytes, where: str) -> dict[str, Any]:
+def decode(raw: bytes, where: str | Path) -> dict[str, Any]:
     """Return the record in ``raw``.
 
     Raises
@@ -247,7 +247,7 @@ def saved_identity(folder: Path) -> dict[str, Any] | None:
         manifest = json.loads(raw)
         saved, identity = manifest["format"], manifest["identity"]
         whole = manifest["key"] == key_of(identity)
-    except (ValueError, KeyError, TypeError) as err:
+    except (ValueError, KeyError, TypeError, RecursionError) as err:
         raise damaged(path, f"or no manifest of a store ({err})", _REMOVE) from err
     if saved != FORMAT:
         raise StoreError(

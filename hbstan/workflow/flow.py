@@ -294,12 +294,11 @@ def load_workflow(folder: str | Path) -> Workflow:
             remedy=_REPEAT,
         )
     plan = Folder(path).plan()
-    if plan is None or plan_key(plan) != document["provenance"].get("plan"):
-        raise damaged(
-            path / "verdict.json",
-            "it is of another workflow than plan.json beside it",
-            _REPEAT,
-        )
+    if plan is None:
+        raise damaged(path / "plan.json", "it is not there", _REPEAT)
+    if plan_key(plan) != document["provenance"].get("plan"):
+        why = "it is of another workflow than plan.json beside it"
+        raise damaged(path / "verdict.json", why, _REPEAT)
     return Workflow(path, document)
 
 
