@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hbstan.loo import LooResult
     from hbstan.results import Checks
 
-__all__ = ["check", "compare"]
+__all__ = ["check", "compare", "files_at_fault"]
 
 
 class Rung(StrEnum):
@@ -83,7 +83,7 @@ def check(
         make_folder(out)
     result = Fit.load(path)
     found: list[Section] = []
-    with _files_at_fault(path):
+    with files_at_fault(path):
         checks = result.diagnose()
         if not draws_only:
             with (
@@ -143,7 +143,7 @@ def compare(
     require_same_data(fits)
     results: dict[str, LooResult] = {}
     with (
-        _files_at_fault(*paths),
+        files_at_fault(*paths),
         progress_bars(screen.notes(), enabled=not quiet) as progress,
         prints_on_stderr(),
     ):
@@ -173,7 +173,7 @@ def compare(
 
 
 @contextmanager
-def _files_at_fault(*paths: Path) -> Iterator[None]:
+def files_at_fault(*paths: Path) -> Iterator[None]:
     """Blame a failure on files whose content no checksum vouches for, if there are."""
     from hbstan.errors import FitError, HbstanError
     from hbstan.storage import NO_FIT, is_sealed

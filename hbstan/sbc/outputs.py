@@ -58,7 +58,8 @@ def without_generated_quantities(
         return program
     raw = text[: block.start()].encode()
     path = folder / hashlib.sha256(raw).hexdigest()[:16] / program.file.name
-    if not path.is_file():
+    # Its name is its content's: a file of other content is a damaged one.
+    if not path.is_file() or path.read_bytes() != raw:
         write_bytes(path, raw)
     paths = (*program.include_paths, program.file.parent)
     return StanProgram(path, tuple(dict.fromkeys(paths)))

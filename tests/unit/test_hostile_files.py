@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import xarray as xr
 
 from hbstan.backends.fake import FakeBackend
+from hbstan.cli.app import main
+from hbstan.cli.criticising import files_at_fault
 from hbstan.errors import FitError
 from hbstan.fit import Fit, fit
 from hbstan.sealed import FileWarning
@@ -101,3 +104,27 @@ def test_flipped_bits_are_found(good: Path, tmp_path: Path) -> None:
         path.write_bytes(bytes(bent))
         with pytest.raises(FitError, match="checksum does not belong"):
             Fit.load(path)
+
+
+def test_a_command_says_that_a_fit_has_no_checksum(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "other.nc"
+    Fit.load(good).tree.to_netcdf(path, engine="h5netcdf")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        with pytest.raises(SystemExit) as caught:
+            main(["check", str(path), "--draws-only", "--quiet"])
+    assert caught.value.code == 1  # too few draws
+    assert f"hbstan: {str(path)!r} has no checksum" in capsys.readouterr().err
+
+
+def test_a_failure_is_blamed_on_files_without_a_checksum(
+    good: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other.nc").write_bytes(good.read_bytes()[:-66])
+    with pytest.raises(FitError, match=r"other\.nc' has no checksum.*KeyError: 'y'"):
+        with files_at_fault(good, tmp_path / "other.nc"):
+            raise KeyError("y")
+    with pytest.raises(KeyError), files_at_fault(good):
+        raise KeyError("y")

@@ -53,6 +53,14 @@ def test_the_block_is_left_out(tmp_path: Path, block: str) -> None:
     assert lean.file == tmp_path / "lean" / name / "own.stan"
 
 
+def test_a_damaged_copy_is_written_again(tmp_path: Path) -> None:
+    whole = program(tmp_path, HEAD + BLOCK)
+    lean = without_generated_quantities(whole, ["mu"], tmp_path / "lean")
+    lean.file.write_text("parameters { real other; }\n")
+    again = without_generated_quantities(whole, ["mu"], tmp_path / "lean")
+    assert again.source() == HEAD
+
+
 def test_it_is_kept_where_it_is_needed(tmp_path: Path) -> None:
     whole = program(tmp_path, HEAD + BLOCK)
     for needed in (["twice"], ["mu", "twice"], ["unknown"]):
