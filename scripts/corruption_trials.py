@@ -324,6 +324,17 @@ class Bench:
         trial.faults += after.faults
 
 
+def _drawn(files: list[str], order: Any, number: int, rng: np.random.Generator) -> str:
+    """Return each file once, then one of a kind that is drawn: some are many."""
+    if number < len(files):
+        return files[int(order[number])]
+    kinds: dict[str, list[str]] = {}
+    for file in files:
+        kinds.setdefault(Trial(file, "").group, []).append(file)
+    own = kinds[sorted(kinds)[int(rng.integers(len(kinds)))]]
+    return own[int(rng.integers(len(own)))]
+
+
 def table(trials: list[Trial]) -> str:
     """Return the outcomes by kind of file, as Markdown."""
     head = ("files", "trials", "typed error", "warned, made anew", "same", "faults")
@@ -361,11 +372,9 @@ def main() -> int:
         bench.prepare()
         files = [f for f in files_of(bench.home / "whole") if options.only in f]
         print(f"{len(files)} files", flush=True)
+        order = rng.permutation(len(files))
         for number in range(options.trials):
-            # Every file in turn, in an order of chance: none is left out.
-            if number % len(files) == 0:
-                order = rng.permutation(len(files))
-            file = files[int(order[number % len(files)])]
+            file = _drawn(files, order, number, rng)
             trial = bench.run(file, KINDS[int(rng.integers(len(KINDS)))], rng)
             trials.append(trial)
             if len(trials) % 25 == 0:
