@@ -98,19 +98,24 @@ def read_data(
 
     ``kind`` is the kind of data wanted, if it is known.
     """
-    from hbstan import data as reader
+    from hbstan.data import from_stan_json
+    from hbstan.data.files import Stream, once
+    from hbstan.data.load import load_columns
     from hbstan.errors import SettingsError
 
-    if not (own and source.lower().endswith(".json")):
-        named: dict[str, Any] = dict(columns)
-        return reader.load(source, kind=kind or None, **named)
-    given = [f"--{name}" for name, column in columns.items() if column is not None]
-    if given:
+    given: Any = once(source) if own else source
+    is_json = (
+        given.is_json if isinstance(given, Stream) else source.lower().endswith(".json")
+    )
+    if not (own and is_json):
+        return load_columns(given, columns, kind=kind or None)
+    named = [f"--{name}" for name, column in columns.items() if column is not None]
+    if named:
         raise SettingsError(
-            f"{', '.join(given)} cannot be used with {source}, which has no columns.",
+            f"{', '.join(named)} cannot be used with {source}, which has no columns.",
             remedy="Leave the options out, or give a CSV or Parquet file.",
         )
-    return reader.from_stan_json(source)
+    return from_stan_json(given)
 
 
 def make_folder(folder: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hbstan.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-__all__ = ["near", "read_bytes"]
+__all__ = ["Stream", "near", "once", "read_bytes"]
 
 
 def near(name: str, choices: Sequence[str]) -> list[str]:
@@ -21,7 +24,59 @@ def near(name: str, choices: Sequence[str]) -> list[str]:
     return [folded[key] for key in found]
 
 
-def read_bytes(path: Path, suggestions: Sequence[str] = ()) -> bytes:
+#: Where open files have paths.
+_DESCRIPTORS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What came through a pipe, which can be read once.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where it was read, such as ``/dev/stdin``.
+    content : bytes
+    """
+
+    path: Path
+    content: bytes
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it looks like an object of Stan data."""
+        return self.content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
+def once(source: Any) -> Any:
+    """Return the content of a pipe in place of its path; anything else as it is.
+
+    Raises
+    ------
+    DataError
+        If the pipe is empty, or the path is a device.
+    """
+    if not isinstance(source, str | Path):
+        return source
+    path = Path(source).expanduser()
+    try:
+        mode = path.stat().st_mode
+    except (OSError, RuntimeError, ValueError):  # read_bytes says why
+        return source
+    device = stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+    if device and str(path) != os.devnull:
+        raise DataError(
+            f"{source} is a device; legal: a file or a pipe.",
+            remedy="Name a file, or send the data through a pipe.",
+        )
+    # A file that a shell redirected into /dev/stdin has lost its name.
+    nameless = stat.S_ISREG(mode) and str(path).startswith(_DESCRIPTORS)
+    if stat.S_ISFIFO(mode) or nameless:
+        return Stream(Path(source), read_bytes(path))
+    return source
+
+
+def read_bytes(path: Path | Stream, suggestions: Sequence[str] = ()) -> bytes:
     """Read a file, or say why that is impossible.
 
     Raises
@@ -30,6 +85,8 @@ def read_bytes(path: Path, suggestions: Sequence[str] = ()) -> bytes:
         If the path does not exist (with names that resemble it), is a folder,
         cannot be read, or is empty.
     """
+    if isinstance(path, Stream):
+        return path.content
     try:
         data = path.expanduser().read_bytes()
     except FileNotFoundError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan.data import bundled
 from hbstan.data.checks import Column, check_binomial, check_estimates
 from hbstan.data.dataset import Dataset, GroupedBinomial, GroupEstimates
+from hbstan.data.files import once
 from hbstan.data.systems import kinds, read_kind
 from hbstan.data.tables import Table, read_table
 from hbstan.errors import DataError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["group_estimates", "grouped_binomial", "load"]
+__all__ = ["group_estimates", "grouped_binomial", "load", "load_columns"]
 
 #: Names by which :func:`load` finds a role's column, without regard to case.
 CONVENTIONS: Mapping[str, tuple[str, ...]] = {
@@ -171,13 +172,29 @@ def load(
         "estimate": estimate,
         "se": se,
     }
-    given = {role: column for role, column in options.items() if column is not None}
+    return load_columns(source, {**options, **columns}, name=name, kind=kind)
+
+
+def load_columns(
+    source: pd.DataFrame | Mapping[str, Any] | str | Path,
+    columns: Mapping[str, Any],
+    *,
+    name: str | None = None,
+    kind: str | None = None,
+) -> Dataset:
+    """Load data with the columns given by role; see :func:`load`.
+
+    A role, which may be any text, cannot be taken for an argument here.
+    """
+    given = {role: column for role, column in columns.items() if column is not None}
+    if not (isinstance(source, str) and bundled.known(source)):
+        source = once(source)  # some readers look twice
     if isinstance(source, str) and bundled.known(source):
-        given |= {role: column for role, column in columns.items() if column}
-        if given or name is not None:
+        named = [r for r, column in given.items() if column or r in CONVENTIONS]
+        if named or name is not None:
             raise DataError(
                 f"the bundled dataset {source!r} takes no options; given: "
-                f"{', '.join(given) or 'name'}.",
+                f"{', '.join(named) or 'name'}.",
                 remedy="Leave the options out.",
             )
         return bundled.load(source)
@@ -188,12 +205,12 @@ def load(
             remedy="Read it with hbstan.data.from_stan_json, for your own program.",
         )
     if kind is not None and kind in kinds():
-        return read_kind(kind, source, {**given, **columns}, name)
-    given |= {role: column for role, column in columns.items() if column is not None}
-    strange = [role for role in given if role not in options]
+        return read_kind(kind, source, given, name)
+    strange = [role for role in given if role not in CONVENTIONS]
     if strange:
         raise DataError(
-            f"{strange[0]} is no column of grouped data; legal: {', '.join(options)}."
+            f"{strange[0]} is no column of grouped data; legal: {', '.join(_ROLES)}.",
+            remedy="Name columns as ROLE=NAME (--column ROLE=NAME).",
         )
     missing = isinstance(source, str) and not Path(source).is_file()
     table = read_table(source, suggestions=bundled.names() if missing else ())
@@ -204,6 +221,7 @@ def load(
     return build(table, roles, name)
 
 
+_ROLES = ("group", "trials", "events", "estimate", "se")
 _KINDS = {"binomial": ("trials", "events"), "normal": ("estimate", "se")}
 _GIVE = (
     "Give the columns: group, trials and events (--group, --trials, --events), "

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hbstan.data.files import read_bytes
+from hbstan.data.files import Stream, once, read_bytes
 from hbstan.data.values import STAN_INT_MAX, show
 from hbstan.errors import DataError, HbstanError
 from hbstan.text import decode
@@ -32,7 +32,9 @@ class _DuplicateError(Exception):
     """A key that occurs twice in one object."""
 
 
-def from_stan_json(path: str | Path, *, allow_nan: bool = False) -> dict[str, Any]:
+def from_stan_json(
+    path: str | Path | Stream, *, allow_nan: bool = False
+) -> dict[str, Any]:
     """Read the data of a Stan program from a JSON file.
 
     The format is that of CmdStan: one object of variables; numbers, rectangular
@@ -61,10 +63,12 @@ def from_stan_json(path: str | Path, *, allow_nan: bool = False) -> dict[str, An
         a Stan program cannot take: null, a boolean, other text, a ragged array, an
         integer beyond 32 bits, or NaN.
     """
-    file = Path(path)
+    given = once(path)
+    file = given.path if isinstance(given, Stream) else Path(given)
+    content = read_bytes(given if isinstance(given, Stream) else file)
     try:
         data = json.loads(
-            decode(read_bytes(file), file),
+            decode(content, file),
             object_pairs_hook=_object,
             parse_int=_integer,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hbstan.data.checks import Column, Origin, first_shared
-from hbstan.data.files import near, read_bytes
+from hbstan.data.files import Stream, near, once, read_bytes
 from hbstan.errors import DataError
 from hbstan.text import decode, printable, unfit_character
 
@@ -133,7 +133,8 @@ def read_table(source: Any, *, suggestions: Sequence[str] = ()) -> Table:
     DataError
         If the source cannot be read.
     """
-    if isinstance(source, str | Path):
+    source = once(source)
+    if isinstance(source, str | Path | Stream):
         return _read_file(source, suggestions)
     pandas = sys.modules.get("pandas")  # a DataFrame exists only once it is loaded
     if pandas is not None and isinstance(source, pandas.DataFrame):
@@ -149,10 +150,13 @@ def read_table(source: Any, *, suggestions: Sequence[str] = ()) -> Table:
     )
 
 
-def _read_file(source: str | Path, suggestions: Sequence[str]) -> Table:
-    path = Path(source)
+def _read_file(source: str | Path | Stream, suggestions: Sequence[str]) -> Table:
+    stream = source if isinstance(source, Stream) else None
+    path = stream.path if stream else Path(str(source))
+    data = read_bytes(stream or path, suggestions)
     suffix = path.suffix.lower()
-    data = read_bytes(path, suggestions)
+    if stream and suffix not in (*_CSV_SUFFIXES, *_PARQUET_SUFFIXES):
+        suffix = _suffix_of(stream)
     if suffix in _CSV_SUFFIXES:
         return _from_csv(path, decode(data, path), _CSV_SUFFIXES[suffix])
     if suffix in _PARQUET_SUFFIXES:
@@ -161,6 +165,20 @@ def _read_file(source: str | Path, suggestions: Sequence[str]) -> Table:
         f"{path}: the suffix is {suffix!r}; legal: {_LEGAL_SUFFIXES}.",
         remedy="Rename the file, or read it with pandas and pass the DataFrame.",
     )
+
+
+def _suffix_of(stream: Stream) -> str:
+    """Return the suffix that a file of a pipe's content would have."""
+    if stream.content.startswith(_PARQUET_MAGIC):
+        return _PARQUET_SUFFIXES[0]
+    if stream.is_json:
+        raise DataError(
+            f"{stream.path} holds Stan JSON, which has no groups or columns; legal: a "
+            "CSV or Parquet table.",
+            remedy="Read it with hbstan.data.from_stan_json, for your own program.",
+        )
+    header = stream.content.partition(b"\n")[0]
+    return ".tsv" if b"\t" in header and b"," not in header else ".csv"
 
 
 def _from_csv(path: Path, text: str, delimiter: str) -> Table:
@@ -185,7 +203,7 @@ def _from_csv(path: Path, text: str, delimiter: str) -> Table:
 
 def _names(path: Path) -> tuple[str, str]:
     """Return the source to be kept with the data, and a name for them."""
-    return printable(path.name), printable(path.stem)
+    return printable(path.name), printable(path.stem) if path.suffix else "data"
 
 
 #: By (too few fields, in the last row).
