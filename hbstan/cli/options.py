@@ -139,9 +139,9 @@ class Screen:
 
     def text(self) -> Console:
         """For people; on standard error when standard output carries JSON."""
-        from rich.console import Console
+        from hbstan.report.tables import UncutConsole
 
-        return Console(stderr=self.json, quiet=self.quiet, highlight=False)
+        return UncutConsole(stderr=self.json, quiet=self.quiet, highlight=False)
 
     def notes(self) -> Console:
         """For progress and passing remarks."""

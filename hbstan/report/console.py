@@ -21,6 +21,7 @@ from hbstan.report.format import (
     p_text,
 )
 from hbstan.report.progress import progress_bars
+from hbstan.report.tables import FittingTable
 from hbstan.results import Check, Checks, Outcome
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def _value(check: Check) -> str:
 class _ChecksTable:
     """Checks as a table, what concerns the refused ones below it in full width.
 
-    What was found has a column of its own where the screen is wide enough.
+    What was found has a column of its own where the screen is wide enough, and the
+    rule where it is not too narrow.
     """
 
     checks: Checks
@@ -90,12 +92,15 @@ class _ChecksTable:
     ) -> RenderResult:
         table = self._table(with_detail=True)
         natural = Measurement.get(console, options.update(width=_WIDEST), table).maximum
-        fits = natural <= options.max_width
-        yield table if fits else self._table(with_detail=False)
+        if natural > options.max_width:
+            table = self._table(with_detail=False)
+        if not table.is_whole(options.max_width):
+            table.columns = [c for c in table.columns if c.header != "rule"]
+        yield table
         for check in self.checks.failed():
             yield _remark(check)
 
-    def _table(self, *, with_detail: bool) -> Table:
+    def _table(self, *, with_detail: bool) -> FittingTable:
         header = ("check", "value", "rule", "outcome")
         table = empty_table(self.title, *header, *(["found"] if with_detail else []))
         table.columns[1].justify = "right"

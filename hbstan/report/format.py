@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rich.table import Table
-
+from hbstan.report.tables import FittingTable
 from hbstan.results import Outcome
 
 __all__ = ["STYLES", "WORDS", "decimals_of", "empty_table", "fixed", "p_text"]
@@ -20,19 +19,22 @@ _MOST_DECIMALS = 6
 _SMALL_P = 0.0005
 
 
-def empty_table(title: str, *columns: str, numbers: int = 0) -> Table:
+def empty_table(title: str, *columns: str, numbers: int = 0) -> FittingTable:
     """Make an empty table whose last ``numbers`` columns are set flush right.
 
-    Numbers are never broken or cut; where space is short, text wraps.
+    Names, in the first column, and numbers are never broken or cut; where space is
+    short, text wraps between words, and columns go on below.
     """
-    table = Table(title=title, title_justify="left", title_style="bold", box=None)
+    table = FittingTable(
+        title=title, title_justify="left", title_style="bold", box=None
+    )
     table.pad_edge = False
     for position, column in enumerate(columns):
         numeric = position >= len(columns) - numbers
         table.add_column(
             column,
             justify="right" if numeric else "left",
-            no_wrap=numeric,
+            no_wrap=numeric or position == 0,
             overflow="fold",
         )
     return table
