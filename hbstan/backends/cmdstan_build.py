@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hbstan.errors import CompileError, ToolchainError
+from hbstan.errors import BackendError, CompileError, ScratchError, ToolchainError
 from hbstan.staging import ABOUT
 from hbstan.toolchain.installation import Installation, read_marker
 from hbstan.toolchain.requirements import compiler_command
@@ -28,6 +28,9 @@ _FURTHER = re.compile(
     r"|USER_HEADER|ALLOW_UNDEFINED|PRECOMPILED_HEADERS|HBSTAN_PCH|CC"
     r"|MATH|STAN|EIGEN|BOOST|SUNDIALS|CPATH|CPLUS_INCLUDE_PATH|LIBRARY_PATH"
 )
+#: The compiler's words where no space is left, and where it was killed.
+_NO_SPACE = re.compile(r"(?:error writing to (?P<file>\S+): )?No space left on device")
+_KILLED = re.compile(r"Killed signal terminated program \w+")
 #: Those among them that name a file, which counts by content.
 _NAMES_FILE = ("USER_HEADER",)
 _STANC_ERROR = re.compile(r"^(?:\w+ )*error in '|^Error: |^Fatal error", re.M)
@@ -98,6 +101,10 @@ def build(
     ------
     CompileError
         With stanc's message, or the last lines of the C++ compiler's.
+    ScratchError
+        If the compiler has no room for its files.
+    ToolchainError
+        If the compiler was killed.
     """
     import cmdstanpy
 
@@ -114,7 +121,7 @@ def build(
             )
             about = program_account(stan_file, stanc)
     except (ValueError, RuntimeError, OSError) as err:
-        raise CompileError(_telling(str(err))) from err
+        raise (_outside(str(err)) or CompileError(_telling(str(err)))) from err
     Path(exe).with_name(ABOUT).write_text(json.dumps(about), encoding="utf-8")
     return Path(exe)
 
@@ -139,6 +146,26 @@ def _telling(console: str) -> str:
     if not re.search(r"\berror\b", text):
         return text
     return "the C++ compiler failed:\n" + "\n".join(text.splitlines()[-_LAST_LINES:])
+
+
+def _outside(console: str) -> BackendError | None:
+    """Return what ended the compiler, if that was not the program."""
+    full = _NO_SPACE.search(console)
+    if full:
+        return ScratchError(
+            f"the C++ compiler found no space left on the device, for "
+            f"{full['file'] or 'its files'}.",
+            remedy="Free space there; set TMPDIR, or HBSTAN_CACHE for the programs, to "
+            "another folder.",
+        )
+    killed = _KILLED.search(console)
+    if killed:
+        return ToolchainError(
+            f"the C++ compiler was killed ({killed[0]}), as happens when memory "
+            "runs out.",
+            remedy="Compile one program at a time, or on a machine with more memory.",
+        )
+    return None
 
 
 def _compiler_version() -> str:

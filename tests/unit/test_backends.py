@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hbstan import backends
+from hbstan.backends import cmdstan_build
 from hbstan.backends import cmdstan_run as run_module
 from hbstan.backends.cmdstan_build import toolchain_identity
 from hbstan.backends.cmdstan_repeat import header_and_rows, read_columns
@@ -687,3 +688,28 @@ def test_silence_ends_with_an_error() -> None:
     with pytest.raises(KeyError), QUIET:
         raise KeyError
     assert logger.disabled == before
+
+
+@pytest.mark.parametrize(
+    ("console", "kind", "said"),
+    [
+        (
+            "p.hpp:9:1: fatal error: error writing to /tmp/ccg.s: No space left on "
+            "device",
+            ScratchError,
+            "/tmp/ccg.s",
+        ),
+        (
+            "g++: fatal error: Killed signal terminated program cc1plus",
+            ToolchainError,
+            "memory",
+        ),
+    ],
+)
+def test_a_compiler_that_was_ended_from_outside(
+    console: str, kind: type[Exception], said: str
+) -> None:
+    error = cmdstan_build._outside(console)
+    assert type(error) is kind
+    assert said in str(error)
+    assert cmdstan_build._outside("p.hpp:9:1: error: no match for 'operator+'") is None
