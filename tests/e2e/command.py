@@ -1,12 +1,22 @@
-"""The command in a process of its own, and what it printed and returned."""
+"""The command, and what it printed and returned: in this process or in one of its own.
+
+Starting Python and importing what a command needs takes seconds, so most tests call the
+command here. What belongs to the process itself (signals, kills, closed pipes, the
+interpreter's end) is tested in a process: :meth:`Command.process`, :meth:`Command.argv`.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +47,26 @@ class Ran:
 
 @dataclass(frozen=True)
 class Command:
-    """``python -m hbstan`` in a folder, with an environment."""
+    """``hbstan`` in a folder, with an environment."""
 
     folder: Path
     env: Mapping[str, str]
 
     def __call__(self, *args: str, code: int | None = 0, **env: str) -> Ran:
-        """Run the command; ``code`` is the exit code that it must return."""
+        """Run the command here; ``code`` is the exit code that it must return."""
+        with ExitStack() as stack:
+            stack.enter_context(_environment(self.folder, {**self.env, **env}))
+            streams = stack.enter_context(_streams())
+            stack.enter_context(_fresh_warnings())
+            returned = _main(list(args))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            ran = Ran(returned, *(stream() for stream in streams))
+        assert code is None or ran.code == code, (args, ran)
+        return ran
+
+    def process(self, *args: str, code: int | None = 0, **env: str) -> Ran:
+        """Run the command in a process of its own."""
         done = subprocess.run(
             self.argv(*args),
             cwd=self.folder,
@@ -64,3 +87,88 @@ class Command:
     def write(self, name: str, text: str) -> str:
         (self.folder / name).write_text(text, encoding="utf-8")
         return name
+
+
+def _main(args: list[str]) -> int:
+    """Call the command's entry point; return what the process would return."""
+    from hbstan.cli import main
+
+    try:
+        main(args)
+    except SystemExit as end:
+        assert end.code is None or isinstance(end.code, int), end.code
+        return end.code or 0
+    finally:
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close("all")
+    raise AssertionError("the command did not exit")
+
+
+@contextmanager
+def _environment(folder: Path, env: Mapping[str, str]) -> Iterator[None]:
+    """Stand in a folder, with these variables and no others."""
+    there, kept = Path.cwd(), dict(os.environ)
+    os.chdir(folder)
+    _replace(env)
+    try:
+        yield
+    finally:
+        _replace(kept)
+        os.chdir(there)
+
+
+def _replace(env: Mapping[str, str]) -> None:
+    for name in set(os.environ) - set(env):
+        del os.environ[name]
+    os.environ.update(env)
+
+
+@contextmanager
+def _streams() -> Iterator[tuple[Callable[[], str], Callable[[], str]]]:
+    """Catch standard output and error at the descriptors, where engines write."""
+    with ExitStack() as stack:
+        read = []
+        for number, name, errors in (
+            (1, "stdout", "strict"),
+            (2, "stderr", "backslashreplace"),
+        ):
+            before = getattr(sys, name)
+            before.flush()
+            file = stack.enter_context(tempfile.TemporaryFile())
+            kept = os.dup(number)
+            os.dup2(file.fileno(), number)
+            stack.callback(os.close, kept)
+            stack.callback(os.dup2, kept, number)
+            stack.callback(setattr, sys, name, before)
+            text = open(number, "w", encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+            stack.callback(text.close)
+            setattr(sys, name, text)
+            read.append(lambda file=file: _whole(file))
+        yield read[0], read[1]
+
+
+def _whole(file: io.BufferedRandom) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8")
+
+
+@contextmanager
+def _fresh_warnings() -> Iterator[None]:
+    """Treat warnings as a new Python does, which prints those meant for users."""
+
+    def show(message, category, filename, lineno, file=None, line=None) -> None:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+        (file or sys.stderr).write(text)
+
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        for hidden in (
+            *(DeprecationWarning, PendingDeprecationWarning),
+            *(ImportWarning, ResourceWarning),
+        ):
+            warnings.simplefilter("ignore", hidden)
+        warnings.filterwarnings(
+            "default", category=DeprecationWarning, module="__main__"
+        )
+        warnings.showwarning = show
+        yield
