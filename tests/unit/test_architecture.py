@@ -7,6 +7,7 @@ also shown to find the offence in a small wrong text.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -103,8 +104,15 @@ def part(module: str) -> str:
     return pieces[1] if len(pieces) > 1 else ""
 
 
-def imports_of(module: str, text: str) -> Iterator[Import]:
-    yield from _walk(ast.parse(text), module, typing_only=False, at_import=True)
+@functools.cache
+def parsed(text: str) -> ast.Module:
+    """Parse a module; each is parsed once for all rules."""
+    return ast.parse(text)
+
+
+@functools.cache
+def imports_of(module: str, text: str) -> tuple[Import, ...]:
+    return tuple(_walk(parsed(text), module, typing_only=False, at_import=True))
 
 
 def _walk(
@@ -240,7 +248,7 @@ def spoken_words(sources: Sources) -> list[str]:
             for i in imports_of(module, text)
             if i.module.split(".")[0] == "rich"
         ]
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 writes = called in ("sys.stdout.write", "sys.stderr.write")
@@ -255,7 +263,7 @@ def missing_exports(sources: Sources) -> list[str]:
     for module, text in sources.items():
         if part(module) == "__main__":
             continue
-        bound = set(_bound(ast.parse(text).body))
+        bound = set(_bound(parsed(text).body))
         exported = _exported(text)
         if exported is None:
             if not any(p.startswith("_") for p in module.split(".") if p):
@@ -266,7 +274,7 @@ def missing_exports(sources: Sources) -> list[str]:
 
 
 def _exported(text: str) -> list[str] | None:
-    for node in ast.parse(text).body:
+    for node in parsed(text).body:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
         target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
@@ -294,7 +302,7 @@ def oversized(sources: Sources) -> list[str]:
     """Modules and functions with more lines, docstrings aside, than the limits."""
     out = []
     for module, text in sources.items():
-        tree = ast.parse(text)
+        tree = parsed(text)
         size = len(text.splitlines()) - sum(map(_docstring_lines, ast.walk(tree)))
         if size > MOST_MODULE_LINES:
             out.append(f"{module} has {size} lines")
