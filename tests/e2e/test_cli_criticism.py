@@ -9,6 +9,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from command import Command
+from shared import Shared
 
 import hbstan as hb
 
@@ -16,15 +17,14 @@ SHORT = ("--backend", "stanli", "--seed", "1", "--quiet")
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory, shared: Shared) -> Path:
     """Return a folder with saved fits."""
     folder = tmp_path_factory.mktemp("fits")
     for name in ("logit_noncentered", "beta_binomial", "binomial_pooled"):
-        fit = hb.fit(name, "surgical", seed=1, backend="stanli")
+        fit = shared(hb.fit, name, "surgical", seed=1, backend="stanli")
         fit.save(folder / f"{name}.nc")
-    schools = hb.fit(
-        "eight_schools_noncentered", "eight_schools", seed=1, chains=4, backend="stanli"
-    )
+    model, data = "eight_schools_noncentered", "eight_schools"
+    schools = shared(hb.fit, model, data, seed=1, backend="stanli")
     schools.save(folder / "schools.nc")
     return folder
 
@@ -70,7 +70,7 @@ def test_a_model_that_cannot_reproduce_the_data_exits_1(run: Command) -> None:
     assert "dispersion" in failed
     assert ran.json["diagnostics"]["outcome"] == "pass"
     assert "groups" not in ran.json
-    draws = run("check", "binomial_pooled.nc", "--draws-only", "--json")
+    draws = run.process("check", "binomial_pooled.nc", "--draws-only", "--json")
     assert set(draws.json) == {"fit", "diagnostics", "outcome"}
 
 
@@ -100,7 +100,7 @@ def test_fits_of_other_data_are_not_compared(run: Command) -> None:
     ran = run("compare", "logit_noncentered.nc", "schools.nc", "--quiet", code=2)
     assert "data" in ran.err
     assert "Traceback" not in ran.err
-    one = run("compare", "schools.nc", "--quiet", code=2)
+    one = run.process("compare", "schools.nc", "--quiet", code=2)
     assert "Traceback" not in one.err
 
 

@@ -19,10 +19,12 @@ from command import SECONDS, Command, Ran, interruptible
 import hbstan as hb
 from hbstan.sbc.result import SBCResult
 
+#: Compiled for the tests of the engines as well.
+PROGRAMS = Path(__file__).parents[1] / "stan" / "programs"
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 EIGHT = ("sbc", "eight_schools_noncentered", "--backend", "stanli")
 SHORT = ("--iter-warmup", "200", "--iter-sampling", "200")
-FEW = (*EIGHT, *SHORT, "--sims", "20", "--seed", "1", "--workers", "2")
+FEW = (*EIGHT, *SHORT, "--sims", "20", "--seed", "1")
 
 NORMAL = """
 data { int<lower=1> N; vector[N] y; }
@@ -57,14 +59,6 @@ def breaks(rng):
 def square(parameters, data):
     return parameters["m"] ** 2
 """
-STAN_GENERATOR = """
-data { int<lower=1> N; }
-generated quantities {
-  real m = normal_rng(0, 1);
-  vector[N] y;
-  for (i in 1 : N) y[i] = normal_rng(m, 1);
-}
-"""
 CLUSTER = """
 import sys
 from distributed import LocalCluster
@@ -95,7 +89,8 @@ def write_own(command: Command) -> None:
 def kept(tmp_path_factory: pytest.TempPathFactory, bare_env: dict[str, str]) -> Path:
     """Return a folder with one small calibration, its files and output."""
     folder = tmp_path_factory.mktemp("kept")
-    ran = Command(folder, bare_env)(*FEW, "--out", "res", "--json", code=1)
+    workers = ("--workers", "2")
+    ran = Command(folder, bare_env)(*FEW, *workers, "--out", "res", "--json", code=1)
     (folder / "out.json").write_text(ran.out, encoding="utf-8")
     (folder / "err.txt").write_text(ran.err, encoding="utf-8")
     return folder
@@ -462,11 +457,12 @@ def test_a_schedulers_workers_give_the_same_result(hbstan: Command) -> None:
 
 @pytest.mark.slow
 def test_a_generator_in_stan(with_cmdstan: Command) -> None:
-    write_own(with_cmdstan)
-    with_cmdstan.write("gen.stan", STAN_GENERATOR)
+    for name in ("fitted.stan", "generator.stan"):
+        with_cmdstan.write(name, (PROGRAMS / name).read_text(encoding="utf-8"))
     with_cmdstan.write("n.json", '{"N": 4}')
-    args = ("sbc", "my.stan", "n.json", "--generator", "gen.stan", *SHORT)
-    ran = with_cmdstan(*args, "--sims", "4", "--seed", "1", "--json", code=1)
+    args = ("sbc", "fitted.stan", "n.json", "--generator", "generator.stan", *SHORT)
+    args += ("--backend", "stanli", "--sims", "4", "--seed", "1", "--json")
+    ran = with_cmdstan(*args, code=1)
     assert ran.json["problem"]["generator"]["kind"] == "stan"
     assert ran.json["problems"]["failed"] == 0
     assert_clean(ran)

@@ -32,6 +32,7 @@ max_left_out = 3
 """
 RUN = ("workflow", "surgical", "--model", "logit_noncentered", "--backend", "stanli")
 RUN += ("--seed", "1", "--criteria", "criteria.toml")
+EXHAUSTIVE = pytest.mark.exhaustive("hbstan/workflow")
 FILES = ("verdict.json", "report.html", "plan.json", "data.csv")
 
 
@@ -46,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, bare_env: dict[str, str]) -> 
 @pytest.fixture(scope="module")
 def done(home: Command) -> tuple[Path, float, str, str]:
     began = time.monotonic()
-    ran = home(*RUN, "--out", "whole")
+    ran = home.process(*RUN, "--out", "whole")
     return home.folder / "whole", time.monotonic() - began, ran.out, ran.err
 
 
@@ -135,7 +136,7 @@ def test_bad_input_exits_2_without_a_traceback(
     assert len(ran.err.strip().splitlines()) <= 3
 
 
-@pytest.mark.exhaustive  # test_workflow has the same without the command
+@EXHAUSTIVE  # test_workflow has the same without the command
 def test_changed_criteria_are_refused_and_amended(
     home: Command, done: tuple[Path, float, str, str]
 ) -> None:
@@ -180,7 +181,7 @@ def killed(home: Command, seconds: float) -> bool:
         return True
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=EXHAUSTIVE)])
 def test_kills_at_random_moments_change_nothing(
     home: Command, done: tuple[Path, float, str, str], kills: int
 ) -> None:

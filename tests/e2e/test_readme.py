@@ -7,12 +7,11 @@ import importlib
 import pkgutil
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import typer
+from command import inside
 
 import hbstan
 from hbstan.cli import app
@@ -45,17 +44,11 @@ def parse(args: list[str]) -> None:
 def test_python_block_runs(
     block: str, tmp_path: Path, bare_env: dict[str, str]
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", block],
-        cwd=tmp_path,
-        env=bare_env,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
+    program = compile(block, "README.md", "exec")
+    with inside(tmp_path, bare_env) as said:
+        exec(program, {"__name__": "__main__"})
+        _, err = said()
+    assert not err
     for name in re.findall(r'(?:save|savefig)\("([^"]+)"\)', block):
         assert (tmp_path / name).stat().st_size > 1000
 

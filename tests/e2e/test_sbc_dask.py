@@ -20,6 +20,7 @@ import hbstan as hb
 
 RUN = ("sbc", "eight_schools_noncentered", "--backend", "stanli", "--seed", "3")
 RUN += ("--iter-warmup", "200", "--iter-sampling", "200", "--quiet", "--no-figures")
+EXHAUSTIVE = pytest.mark.exhaustive("hbstan/sbc")
 WAIT = 90.0
 
 
@@ -137,7 +138,8 @@ def test_killing_a_worker_loses_nothing(hbstan: Command, cluster: Cluster) -> No
 
 
 @pytest.mark.parametrize(
-    "victims", ["workers", pytest.param("scheduler", marks=pytest.mark.exhaustive)]
+    "victims",
+    ["workers", pytest.param("scheduler", marks=EXHAUSTIVE)],
 )
 def test_a_cluster_that_is_gone_leaves_a_run_to_resume(
     hbstan: Command, cluster: Cluster, victims: str

@@ -32,9 +32,11 @@ REPRESENTED = {
     *("normal_groups_sum_to_zero", "eight_schools_adaptive", "eight_schools_marginal"),
     *("irt_1pl", "sv_centered", "linear_regression", "mrp_logit", "logit_adaptive"),
     *("logit_covariates", "meta_regression", "logit_student_t", "logit_mixture"),
-    *("binomial_pooled", "normal_pooled", "normal_unpooled"),
+    *("binomial_pooled", "normal_pooled", "normal_unpooled", "binomial_unpooled"),
+    *("logit_centered", "eight_schools_centered", "beta_binomial_marginal"),
+    *("normal_groups_marginal", "sv_noncentered"),
 }
-EXHAUSTIVE = pytest.mark.exhaustive
+EXHAUSTIVE = pytest.mark.exhaustive("stan", "hbstan/backends", "hbstan/toolchain")
 ON_BOTH = [
     pytest.param(n, marks=EXHAUSTIVE) if n in REPRESENTED else n for n in models.names()
 ]
@@ -154,7 +156,7 @@ def assert_same_tree_and_posterior(name: str, engine: CmdStanBackend) -> None:
 
 def test_a_different_density_is_seen(engine: CmdStanBackend) -> None:
     """The comparison above can fail: another prior is another density."""
-    model = models.get("eight_schools_centered")
+    model = models.get("eight_schools_noncentered")
     dataset = reader.load("eight_schools")
     work = plan(model, dataset, None, None, True)
     other = plan(model, dataset, {"tau": "HalfCauchy(6)"}, None, True)
@@ -252,6 +254,18 @@ def test_progress_is_reported(engine: CmdStanBackend) -> None:
     assert sampling[-1] == (8000, 8000)
 
 
+OWN = """\
+data { int<lower=0> N; vector[N] y; real<upper=5> bound; }
+parameters { real m; real<lower=0> s; }
+model {
+  if (bound < 0) reject("the bound is negative: ", bound);
+  m ~ std_normal();
+  s ~ std_normal();
+  y ~ normal(m, 1);
+}
+"""
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[[str], StanProgram]:
     def write(text: str) -> StanProgram:
@@ -266,15 +280,7 @@ def test_own_program_end_to_end(
     program: Callable[[str], StanProgram], engine: CmdStanBackend
 ) -> None:
     """A conjugate posterior: y ~ normal(m, 1), m ~ normal(0, 1), N = 4, sum 8."""
-    own = program(
-        "data { int<lower=0> N; vector[N] y; real<upper=5> bound; }\n"
-        "parameters { real m; }\n"
-        "model {\n"
-        '  if (bound < 0) reject("the bound is negative: ", bound);\n'
-        "  m ~ std_normal();\n"
-        "  y ~ normal(m, 1);\n"
-        "}\n"
-    )
+    own = program(OWN)
     data = {"N": 4, "y": [1.0, 2.0, 2.0, 3.0], "bound": 1.0}
     fit = hb.fit(own.file, data, seed=1, backend=engine)
     row = fit.summary(["m"]).loc["m"]
@@ -300,19 +306,12 @@ def test_compile_error_names_file_and_line(
 
 
 SHORT = SamplerSettings(seed=1, chains=2, iter_warmup=100, iter_sampling=100)
-TWO = """\
-data { int<lower=0> N; vector[N] y; }
-parameters { real m; real<lower=0> s; }
-model {
-  m ~ std_normal(); s ~ std_normal(); y ~ normal(m, s);
-}
-"""
 
 
 def test_initial_values_by_name(
     program: Callable[[str], StanProgram], engine: CmdStanBackend
 ) -> None:
-    own, data = program(TWO), {"N": 1, "y": [1.0]}
+    own, data = program(OWN), {"N": 1, "y": [1.0], "bound": 1.0}
     still = replace(
         SHORT, iter_warmup=0, iter_sampling=1, step_size=1e-8, max_treedepth=1
     )
@@ -342,12 +341,12 @@ def test_bad_data_never_reach_the_engine(value: Any, engine: CmdStanBackend) -> 
 def test_a_missing_datum_is_named(
     program: Callable[[str], StanProgram], engine: CmdStanBackend
 ) -> None:
-    own = program(TWO)
+    own = program(OWN)
     for data, name in (({"N": 1}, "y"), ({"y": [1.0]}, "N")):
         with pytest.raises(DataError, match=f"the data lack '{name}', which the"):
-            engine.sample(own, data, SHORT)
+            engine.sample(own, {**data, "bound": 1.0}, SHORT)
     with pytest.raises(DataError, match="dims found=") as caught:
-        engine.sample(own, {"N": 1, "y": [1.0, 2.0]}, SHORT)
+        engine.sample(own, {"N": 1, "y": [1.0, 2.0], "bound": 1.0}, SHORT)
     assert "lack" not in caught.value.message
 
 

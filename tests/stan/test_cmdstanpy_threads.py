@@ -13,7 +13,7 @@ import pytest
 from cmdstanpy_helpers import CONJUGATE, QUICK, TRUTH, run
 
 #: For the minutes; the front end is the same source.
-pytestmark = pytest.mark.exhaustive
+pytestmark = pytest.mark.exhaustive("hbstan/toolchain", "hbstan/backends")
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from shared import Shared
 
 import hbstan as hb
 from hbstan.compare import average, compare
 from hbstan.errors import DataError
 from hbstan.fit import Fit
 
+SETTINGS = {"seed": 1, "backend": "stanli"}
+
 
 @pytest.fixture(scope="module")
-def fits() -> dict[str, Fit]:
+def fits(shared: Shared) -> dict[str, Fit]:
     names = ("logit_noncentered", "logit_centered", "beta_binomial")
-    return {n: hb.fit(n, "surgical", seed=1, backend="stanli") for n in names}
+    return {n: shared(hb.fit, n, "surgical", **SETTINGS) for n in names}
 
 
 def test_two_forms_of_one_model_cannot_be_told_apart(fits: dict[str, Fit]) -> None:
@@ -50,10 +53,8 @@ def test_folds_of_one_seed_can_be_compared(fits: dict[str, Fit]) -> None:
     assert found.best == "logit_noncentered"
 
 
-def test_different_data_are_refused(fits: dict[str, Fit]) -> None:
-    schools = hb.fit(
-        "eight_schools_noncentered", "eight_schools", seed=1, backend="stanli"
-    )
+def test_different_data_are_refused(fits: dict[str, Fit], shared: Shared) -> None:
+    schools = shared(hb.fit, "eight_schools_noncentered", "eight_schools", **SETTINGS)
     with pytest.raises(DataError, match=r"surgical.*eight_schools"):
         compare({"surgical": fits["logit_noncentered"], "schools": schools})
     with pytest.raises(DataError, match=r"surgical.*eight_schools"):

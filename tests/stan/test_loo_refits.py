@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from shared import Shared
 
 import hbstan as hb
 from hbstan.errors import BackendError, NotSupportedError
@@ -16,9 +17,9 @@ from hbstan.refit import Change, refit
 
 
 @pytest.fixture(scope="module")
-def fits() -> dict[str, Fit]:
+def fits(shared: Shared) -> dict[str, Fit]:
     names = ("logit_noncentered", "beta_binomial")
-    return {n: hb.fit(n, "surgical", seed=1, backend="stanli") for n in names}
+    return {n: shared(hb.fit, n, "surgical", seed=1, backend="stanli") for n in names}
 
 
 @pytest.mark.parametrize("name", ["logit_noncentered", "beta_binomial"])

@@ -5,29 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
+from shared import Shared
 
 import hbstan as hb
 from hbstan.fit import Fit
 from hbstan.pooling import exceedance, group_ranks, heterogeneity, shrinkage
 
-
-def fitted(model: str, data: str) -> Fit:
-    return hb.fit(model, data, seed=1, backend="stanli")
+SETTINGS = {"seed": 1, "backend": "stanli"}
 
 
 @pytest.fixture(scope="module")
-def surgical() -> Fit:
-    return fitted("logit_noncentered", "surgical")
+def surgical(shared: Shared) -> Fit:
+    return shared(hb.fit, "logit_noncentered", "surgical", **SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def beta() -> Fit:
-    return fitted("beta_binomial", "surgical")
+def beta(shared: Shared) -> Fit:
+    return shared(hb.fit, "beta_binomial", "surgical", **SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def schools() -> Fit:
-    return fitted("eight_schools_noncentered", "eight_schools")
+def schools(shared: Shared) -> Fit:
+    return shared(hb.fit, "eight_schools_noncentered", "eight_schools", **SETTINGS)
 
 
 def test_the_surgical_icc(surgical: Fit) -> None:

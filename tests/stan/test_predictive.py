@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 from scipy.special import expit
+from shared import Shared
 
 import hbstan as hb
 from hbstan import models, simulate
@@ -23,13 +24,14 @@ from hbstan.predictive import (
 )
 from hbstan.results import Outcome
 
+EXHAUSTIVE = pytest.mark.exhaustive("stan", "hbstan/predictive")
 SURGICAL = hb.datasets.load("surgical")
 LOGIT = "logit_noncentered"
 
 
 @pytest.fixture(scope="module")
-def surgical() -> hb.Fit:
-    return hb.fit(LOGIT, "surgical", seed=1, backend="stanli")
+def surgical(shared: Shared) -> hb.Fit:
+    return shared(hb.fit, LOGIT, "surgical", seed=1, backend="stanli")
 
 
 def with_events(**changed: int) -> Any:
@@ -225,12 +227,17 @@ def close(values: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        *(LOGIT, "logit_adaptive", "beta_binomial", "binomial_unpooled"),
-        pytest.param("logit_centered", marks=pytest.mark.exhaustive),
+        *(LOGIT, "beta_binomial"),
+        *(
+            pytest.param(name, marks=EXHAUSTIVE)
+            for name in ("logit_centered", "logit_adaptive", "binomial_unpooled")
+        ),
     ],
 )
-def test_predictions_are_those_of_the_simulator(cmdstan: Path, model: str) -> None:
-    fit = hb.fit(model, "surgical", seed=1, backend="stanli")
+def test_predictions_are_those_of_the_simulator(
+    cmdstan: Path, shared: Shared, model: str
+) -> None:
+    fit = shared(hb.fit, model, "surgical", seed=1, backend="stanli")
     rng = np.random.default_rng(5)
     same = predict(
         fit, {"group": ["K", "A"], "n": [40, 900]}, seed=2, backend="cmdstan"
@@ -260,8 +267,11 @@ def test_predictions_are_those_of_the_simulator(cmdstan: Path, model: str) -> No
     assert np.array_equal(same.y, again.y)
 
 
-def test_predictions_of_a_dataset_are_compared_with_it(cmdstan: Path) -> None:
-    fit = hb.fit("eight_schools_centered", "eight_schools", seed=1, backend="stanli")
+def test_predictions_of_a_dataset_are_compared_with_it(
+    cmdstan: Path, shared: Shared
+) -> None:
+    model, data = "eight_schools_noncentered", "eight_schools"
+    fit = shared(hb.fit, model, data, seed=1, backend="stanli")
     found = predict(fit, "eight_schools", seed=1, backend="cmdstan")
     own = fit.tree["posterior_predictive"].to_dataset()["y"].values
     close(found.y, own)

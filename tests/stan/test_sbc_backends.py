@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cmdstanpy_helpers import PROGRAMS
 from scipy import stats
 
 import hbstan as hb
 from hbstan.errors import ModelError
 
-FITTED = """
-data { int<lower=1> N; array[N] int<lower=0> y; }
-parameters { real<lower=0> rate; }
-model { rate ~ gamma(2, 1); y ~ poisson(rate); }
-"""
-GENERATOR = """
-data { int<lower=1> N; }
-generated quantities {
-  real<lower=0> rate = gamma_rng(2, 1);
-  array[N] int<lower=0> y;
-  real unused = rate;
-  for (i in 1 : N) y[i] = poisson_rng(rate);
-}
-"""
 OPTIONS = {"seed": 5, "iter_warmup": 200, "iter_sampling": 200}
 
 
@@ -46,8 +34,8 @@ def test_ranks_are_those_of_stanli(cmdstan: Path) -> None:
 @pytest.fixture
 def programs(tmp_path: Path) -> tuple[Path, Path]:
     fitted, generator = tmp_path / "fitted.stan", tmp_path / "generator.stan"
-    fitted.write_text(FITTED)
-    generator.write_text(GENERATOR)
+    for path in (fitted, generator):
+        shutil.copy(PROGRAMS / path.name, path)
     return fitted, generator
 
 
@@ -69,7 +57,7 @@ def test_a_generator_without_the_programs_names(
     cmdstan: Path, programs: tuple[Path, Path]
 ) -> None:
     fitted, generator = programs
-    generator.write_text(re.sub(r"\brate\b", "lambda", GENERATOR))
+    generator.write_text(re.sub(r"\brate\b", "lambda", generator.read_text()))
     with pytest.raises(ModelError, match="none of which is a parameter"):
         hb.sbc(fitted, n_sims=3, design={"N": 5}, generator=generator, **OPTIONS)
 

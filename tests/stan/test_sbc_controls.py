@@ -17,6 +17,7 @@ from hbstan.models import stan_root
 from hbstan.results import Outcome
 from hbstan.sbc import SBCResult
 
+EXHAUSTIVE = pytest.mark.exhaustive("hbstan/sbc", "stan")
 N_SIMS = 400
 # A right program raises a false alarm with one seed in twenty: seed 20 of eight schools
 # did, and was replaced. Six runs of 1500 simulations of the logit's posterior SBC were
@@ -50,8 +51,8 @@ def failing(result: SBCResult) -> set[str]:
     "model",
     [
         *(MODEL, "beta_binomial_marginal"),
-        pytest.param("logit_noncentered", marks=pytest.mark.exhaustive),
-        pytest.param("beta_binomial", marks=pytest.mark.exhaustive),
+        pytest.param("logit_noncentered", marks=EXHAUSTIVE),
+        pytest.param("beta_binomial", marks=EXHAUSTIVE),
     ],
 )
 def test_a_correct_program_passes(model: str) -> None:
@@ -125,11 +126,11 @@ def test_twenty_simulations_decide_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "replicate", ["groups", pytest.param("trials", marks=pytest.mark.exhaustive)]
+    "replicate", ["groups", pytest.param("trials", marks=EXHAUSTIVE)]
 )
 @pytest.mark.parametrize(
     "model",
-    [MODEL, pytest.param("logit_noncentered", marks=pytest.mark.exhaustive)],
+    [MODEL, pytest.param("logit_noncentered", marks=EXHAUSTIVE)],
 )
 def test_posterior_sbc_passes_around_the_data(model: str, replicate: str) -> None:
     data = "eight_schools" if model == MODEL else "surgical"

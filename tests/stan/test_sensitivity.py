@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from shared import Shared
 
 import hbstan as hb
 from hbstan.fit import Fit
@@ -20,8 +21,8 @@ def fitted(model: str = "logit_noncentered", data: str = "surgical", **given) ->
 
 
 @pytest.fixture(scope="module")
-def surgical() -> Fit:
-    return fitted()
+def surgical(shared: Shared) -> Fit:
+    return shared(hb.fit, "logit_noncentered", "surgical", seed=1, backend="stanli")
 
 
 @pytest.fixture(scope="module")

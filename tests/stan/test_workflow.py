@@ -18,6 +18,7 @@ import hbstan as hb
 from hbstan.errors import HbstanError, PriorError, SettingsError, StoreError
 from hbstan.workflow import Verdict, Workflow, load_workflow, schema, without_times
 
+EXHAUSTIVE = pytest.mark.exhaustive("hbstan/workflow")
 ONE = {"seed": 1, "backend": "stanli", "models": "logit_noncentered"}
 
 
@@ -118,13 +119,14 @@ def test_the_surgical_data_are_answered(surgical: Workflow) -> None:
     [
         ("pharma", ["failures", "uniformity"]),
         pytest.param(
-            *("climate", ["failures", "uniformity"]), marks=pytest.mark.exhaustive
+            *("climate", ["failures", "uniformity"]),
+            marks=EXHAUSTIVE,
         ),
         # Its large groups make one form of the model slow: it is stopped early, and
         # the other form is tried.
         pytest.param(
             *("streamrec", ["failures", "convergence", "divergences", "uniformity"]),
-            marks=pytest.mark.exhaustive,
+            marks=EXHAUSTIVE,
         ),
     ],
 )

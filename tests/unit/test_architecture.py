@@ -112,34 +112,21 @@ def parsed(text: str) -> ast.Module:
 
 @functools.cache
 def imports_of(module: str, text: str) -> tuple[Import, ...]:
-    return tuple(_walk(parsed(text), module, typing_only=False, at_import=True))
+    """Return the imports of a module in the order of its text."""
+    found: list[Import] = []
+    function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
+    def visit(node: ast.AST, typing_only: bool, at_import: bool) -> None:
+        found.extend(_imports_at(node, module, typing_only, at_import))
+        inner = (typing_only, at_import and not isinstance(node, function))
+        guarded: list[ast.stmt] = []
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            guarded = node.body
+        for child in ast.iter_child_nodes(node):
+            visit(child, *((True, False) if child in guarded else inner))
 
-def _walk(
-    node: ast.AST, module: str, *, typing_only: bool, at_import: bool
-) -> Iterator[Import]:
-    for child in ast.iter_child_nodes(node):
-        yield from _imports_at(child, module, typing_only, at_import)
-        guarded = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
-        if guarded:
-            for inner in child.body:
-                wrapped = ast.Module(body=[inner], type_ignores=[])
-                yield from _walk(wrapped, module, typing_only=True, at_import=False)
-            for inner in child.orelse:
-                wrapped = ast.Module(body=[inner], type_ignores=[])
-                yield from _walk(
-                    wrapped, module, typing_only=typing_only, at_import=at_import
-                )
-            continue
-        function = isinstance(
-            child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-        )
-        yield from _walk(
-            child,
-            module,
-            typing_only=typing_only,
-            at_import=at_import and not function,
-        )
+    visit(parsed(text), False, True)
+    return tuple(found)
 
 
 def _imports_at(

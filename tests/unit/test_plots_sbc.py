@@ -180,9 +180,11 @@ def two() -> SBCResult:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_are_made_of_typical_results(name: str, many: SBCResult) -> None:
+    before = plt.get_fignums()
     figure = plots.SBC_FIGURES[name](many)
     assert isinstance(figure, Figure)
     assert drawn(figure).startswith(b"\x89PNG")
+    assert plt.get_fignums() == before  # pyplot does not know them
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -191,10 +193,9 @@ def test_figures_are_made_of_typical_results(name: str, many: SBCResult) -> None
     [
         (30, ("tau",), ("tau",)),
         (1, ("mu", "tau"), ("tau",)),
-        (30, ("b[1]", "b[2]", "b[$3$]"), ()),
-        (2, tuple(f"b[a very long name, indeed, of group {i}]" for i in "ab"), ()),
+        (2, ("b[a very long name, indeed, of a group]", "b[$3$]"), ()),
     ],
-    ids=["one quantity", "one simulation", "no scalar", "long names"],
+    ids=["one quantity", "one simulation", "no scalar"],
 )
 def test_figures_are_made_of_odd_results(
     name: str, n: int, labels: tuple[str, ...], heavy: tuple[str, ...]
@@ -207,13 +208,6 @@ def test_no_figure_of_failures_alone(name: str) -> None:
     result = calibration(7, failed=1.0)
     with pytest.raises(FitError, match=r"all 7 simulations .* the sampler gave up"):
         plots.SBC_FIGURES[name](result)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_pyplot_does_not_know_the_figures(name: str, two: SBCResult) -> None:
-    before = plt.get_fignums()
-    drawn(plots.SBC_FIGURES[name](two))
-    assert plt.get_fignums() == before
 
 
 @pytest.mark.parametrize("name", NAMES)

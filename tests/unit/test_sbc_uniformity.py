@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import Counter
@@ -45,12 +46,18 @@ def path_of(ranks: tuple[int, ...], max_rank: int) -> tuple[int, ...]:
     return tuple(sum(r < k for r in ranks) for k in range(1, max_rank + 1))
 
 
+@functools.cache
 def all_paths(n: int, max_rank: int) -> dict[tuple[int, ...], tuple[Any, Any]]:
     """Path to its probability and some ranks that have it, by listing all ranks."""
     every = list(itertools.product(range(max_rank + 1), repeat=n))
     number = Counter(path_of(ranks, max_rank) for ranks in every)
     example = {path_of(ranks, max_rank): ranks for ranks in every}
     return {p: (Fraction(c, len(every)), example[p]) for p, c in number.items()}
+
+
+@functools.cache
+def exact_levels(n: int, max_rank: int) -> dict[tuple[int, ...], Fraction]:
+    return {path: exact_level(path, n) for path in all_paths(n, max_rank)}
 
 
 def inside(counts: Any, found: Any) -> Any:
@@ -101,7 +108,7 @@ def test_the_band_covers_as_enumerated(n: int, max_rank: int, prob: float) -> No
     assert found.prob == pytest.approx(float(covered), abs=1e-12)
     assert covered >= Fraction(prob)
     # The levels of the paths inside are the larger ones, and one fewer is too few.
-    levels = {path: exact_level(path, n) for path in paths}
+    levels = exact_levels(n, max_rank)
     least = min(levels[path] for path in paths if inside(path, found))
     assert all(inside(path, found) == (levels[path] >= least) for path in paths)
     smaller = sum(p for path, (p, _) in paths.items() if levels[path] > least)
@@ -186,7 +193,7 @@ def test_the_level_is_near_arviz_simulated_one() -> None:
 @pytest.mark.parametrize(("n", "max_rank"), TINY)
 def test_p_values_are_those_of_enumeration(n: int, max_rank: int) -> None:
     paths = all_paths(n, max_rank)
-    levels = {path: exact_level(path, n) for path in paths}
+    levels = exact_levels(n, max_rank)
     for path, (_, ranks) in paths.items():
         truth = sum(p for q, (p, _) in paths.items() if levels[q] <= levels[path])
         assert p_value(np.array(ranks), max_rank) == pytest.approx(float(truth))
