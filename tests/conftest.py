@@ -30,9 +30,16 @@ def _no_processes_unasked() -> Iterator[None]:
 
     genuine = Pool.__init__
 
-    def init(self: Pool, executor: Any = None, workers: int | None = None) -> None:
+    def init(
+        self: Pool,
+        executor: Any = None,
+        workers: int | None = None,
+        *,
+        killable: bool = False,
+    ) -> None:
         here = executor is None and workers in (None, 1)
-        genuine(self, "serial" if here else executor, workers)
+        own = killable and not here
+        genuine(self, "serial" if here else executor, workers, killable=own)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pool, "__init__", init)

@@ -285,7 +285,9 @@ def _first_ranked(
         path = Path(notes, "generator")
         payload = pack(decided)
         try:
-            return pool.submit(_ranked_apart, payload, seed, seconds, path).result()
+            found: tuple[tuple[str, ...], tuple[str, ...]]
+            found = pool.submit(_ranked_apart, payload, seed, seconds, path).result()
+            return found
         except HbstanError:
             raise
         except Exception as err:

@@ -69,7 +69,7 @@ class Number:
             raise ValueError(f"{wanted}, not a text: write it without quotes")
         if isinstance(value, bool) or not isinstance(value, kind):
             raise ValueError(wanted)
-        number: Any = int(value) if self.whole else float(value)
+        number: Any = (int if self.whole else float)(value)
         if self.or_zero and number == 0:
             return number
         beyond = not math.isfinite(number) or not self.low <= number <= self.high
