@@ -15,11 +15,15 @@ from hbstan.cli.assessing import assess
 from hbstan.cli.calibrating import sbc
 from hbstan.cli.codes import ENGINE_FAILED
 from hbstan.cli.criticising import check, compare
+from hbstan.cli.environment import (
+    give_matplotlib_a_folder,
+    replace_what_cannot_be_shown,
+)
 from hbstan.cli.fitting import fit
 from hbstan.cli.flowing import workflow
 from hbstan.cli.lists import datasets, models
 from hbstan.cli.machine import compile, doctor, install_cmdstan
-from hbstan.cli.options import Debug, replace_what_cannot_be_shown
+from hbstan.cli.options import Debug
 
 __all__ = ["app", "main"]
 
@@ -43,6 +47,7 @@ def main(args: list[str] | None = None) -> None:
     """
     args = sys.argv[1:] if args is None else args
     replace_what_cannot_be_shown()
+    give_matplotlib_a_folder()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = partial(_show_warning, warnings.showwarning)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
@@ -47,7 +46,6 @@ __all__ = [
     "Timeout",
     "Trials",
     "prints_on_stderr",
-    "replace_what_cannot_be_shown",
 ]
 
 
@@ -153,13 +151,6 @@ class Screen:
         """Print ``record`` as JSON if asked for."""
         if self.json:
             typer.echo(json.dumps(record, indent=2))  # ASCII: right on any terminal
-
-
-def replace_what_cannot_be_shown() -> None:
-    """Let a terminal that is not UTF-8 show "?" for what it has no character for."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # neither closed nor a stand-in
-            stream.reconfigure(errors="replace")
 
 
 @contextmanager

@@ -43,13 +43,13 @@ def without_generated_quantities(
     -------
     StanProgram
         A program in ``folder``, with the same text up to the block; or ``program``
-        itself if it has no such block of its own, or a name is not seen in its blocks
-        of parameters and transformed parameters.
+        itself if it has no such block of its own, if a name is not seen in its blocks
+        of parameters and transformed parameters, or if ``folder`` cannot be written.
 
     Raises
     ------
-    OSError
-        If the program cannot be read, or the shorter one not written.
+    CompileError
+        If the program cannot be read.
     """
     text = program.source()
     code = _NOT_CODE.sub(lambda skipped: " " * len(skipped[0]), text)
@@ -60,7 +60,10 @@ def without_generated_quantities(
     path = folder / hashlib.sha256(raw).hexdigest()[:16] / program.file.name
     # Its name is its content's: a file of other content is a damaged one.
     if not path.is_file() or path.read_bytes() != raw:
-        write_bytes(path, raw)
+        try:
+            write_bytes(path, raw)
+        except OSError:  # without a cache it takes longer, no more
+            return program
     paths = (*program.include_paths, program.file.parent)
     return StanProgram(path, tuple(dict.fromkeys(paths)))
 

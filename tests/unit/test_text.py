@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hbstan.cli.options import Screen, replace_what_cannot_be_shown
+from hbstan.cli.environment import replace_what_cannot_be_shown
+from hbstan.cli.options import Screen
 from hbstan.data import from_stan_json, grouped_binomial
 from hbstan.data.tables import read_table
 from hbstan.errors import CompileError, DataError, HbstanError, SettingsError
