@@ -16,6 +16,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from hbstan.docless import spare_arviz
+
 if TYPE_CHECKING:
     from hbstan import (
         backends,
@@ -272,3 +274,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+spare_arviz()

