@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from rich.cells import cell_len
 
-from hbstan.report.console import checks_table
+from hbstan.report.console import _pairs_once, checks_table
 from hbstan.report.format import empty_table
 from hbstan.report.tables import UncutConsole
 from hbstan.results import Check, Checks, Outcome
@@ -78,3 +82,18 @@ def test_checks_keep_their_outcome_beside_the_label() -> None:
     assert row.rstrip().endswith("FAIL")
     short = _shown(checks_table(Checks([_check("Short", "p >= 0.05")])))
     assert any("p >= 0.05" in line and "FAIL" in line for line in short)
+
+
+def test_a_correlation_is_shown_once() -> None:
+    rng = np.random.default_rng(1)
+    r = rng.uniform(-1, 1, (2, 10))
+    one = np.ones_like(r)
+    draws = np.stack([np.stack([one, r], -1), np.stack([r, one], -1)], -2)
+    values = {"Omega": (("chain", "draw", "a", "b"), draws)}
+    fit = SimpleNamespace(posterior=xr.Dataset(values))
+    names = [f"Omega[{i}, {j}]" for i in range(2) for j in range(2)]
+    left = _pairs_once(fit, pd.DataFrame({"mean": range(4)}, index=names))
+    assert list(left.index) == ["Omega[0, 1]"]
+    values["Omega"] = (values["Omega"][0], 2 * draws)  # a covariance has a diagonal
+    fit = SimpleNamespace(posterior=xr.Dataset(values))
+    assert len(_pairs_once(fit, pd.DataFrame({"mean": range(4)}, index=names))) == 4
