@@ -21,7 +21,7 @@ from hbstan.report.format import (
     p_text,
 )
 from hbstan.report.progress import progress_bars
-from hbstan.report.tables import FittingTable
+from hbstan.report.tables import FittingTable, pairs_once
 from hbstan.results import Check, Checks, Outcome
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def posterior_lines(fit: Fit, summary: pd.DataFrame) -> list[Table | str]:
 
     Variables of many elements are left out, as is what the groups' table shows.
     """
-    summary = _pairs_once(fit, summary)
+    summary = pairs_once(fit, summary)
     inner = {
         str(name): tuple(n for d, n in v.sizes.items() if d not in ("chain", "draw"))
         for name, v in fit.posterior.data_vars.items()
@@ -263,24 +263,6 @@ def posterior_lines(fit: Fit, summary: pd.DataFrame) -> list[Table | str]:
         return [table]
     named = ", ".join(f"{name} ({math.prod(inner[name])})" for name in left)
     return [table, f"[dim]not shown: {escape(named)}[/]"]
-
-
-def _pairs_once(fit: Fit, summary: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the diagonals of correlation matrices, and each pair's second row."""
-    import numpy as np
-
-    second: list[Any] = []
-    for name, draws in fit.posterior.data_vars.items():
-        values = draws.values
-        if values.ndim != 4 or values.shape[2] != values.shape[3]:
-            continue
-        rows = [row for row in summary.index if str(row).split("[")[0] == name]
-        diagonal = np.diagonal(values, axis1=2, axis2=3)
-        symmetric = np.allclose(values, values.swapaxes(2, 3), equal_nan=True)
-        if len(rows) == values[0, 0].size and symmetric and np.allclose(diagonal, 1):
-            lower = np.tril_indices(values.shape[2])
-            second += [rows[i] for i in np.ravel_multi_index(lower, values.shape[2:])]
-    return summary.drop(index=second)
 
 
 def _estimate(column: str, value: Any, decimals: int) -> str:

@@ -17,9 +17,12 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
-__all__ = ["FittingTable", "UncutConsole"]
+    from hbstan.fit import Fit
+
+__all__ = ["FittingTable", "UncutConsole", "pairs_once"]
 
 #: Between two columns.
 _GAP = 2
@@ -139,3 +142,21 @@ def _share(widths: Sequence[_Width], room: int) -> list[int]:
         given[lacking.index(most)] += 1
         free -= 1
     return given
+
+
+def pairs_once(fit: Fit, summary: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the diagonals of correlation matrices, and each pair's second row."""
+    import numpy as np
+
+    second: list[Any] = []
+    for name, draws in fit.posterior.data_vars.items():
+        values = draws.values
+        if values.ndim != 4 or values.shape[2] != values.shape[3]:
+            continue
+        rows = [row for row in summary.index if str(row).split("[")[0] == name]
+        diagonal = np.diagonal(values, axis1=2, axis2=3)
+        symmetric = np.allclose(values, values.swapaxes(2, 3), equal_nan=True)
+        if len(rows) == values[0, 0].size and symmetric and np.allclose(diagonal, 1):
+            lower = np.tril_indices(values.shape[2])
+            second += [rows[i] for i in np.ravel_multi_index(lower, values.shape[2:])]
+    return summary.drop(index=second)

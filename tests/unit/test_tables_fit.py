@@ -11,9 +11,9 @@ import pytest
 import xarray as xr
 from rich.cells import cell_len
 
-from hbstan.report.console import _pairs_once, checks_table
+from hbstan.report.console import checks_table
 from hbstan.report.format import empty_table
-from hbstan.report.tables import UncutConsole
+from hbstan.report.tables import UncutConsole, pairs_once
 from hbstan.results import Check, Checks, Outcome
 
 LONG = "A hospital whose name is long"
@@ -92,8 +92,8 @@ def test_a_correlation_is_shown_once() -> None:
     values = {"Omega": (("chain", "draw", "a", "b"), draws)}
     fit = SimpleNamespace(posterior=xr.Dataset(values))
     names = [f"Omega[{i}, {j}]" for i in range(2) for j in range(2)]
-    left = _pairs_once(fit, pd.DataFrame({"mean": range(4)}, index=names))
+    left = pairs_once(fit, pd.DataFrame({"mean": range(4)}, index=names))
     assert list(left.index) == ["Omega[0, 1]"]
     values["Omega"] = (values["Omega"][0], 2 * draws)  # a covariance has a diagonal
     fit = SimpleNamespace(posterior=xr.Dataset(values))
-    assert len(_pairs_once(fit, pd.DataFrame({"mean": range(4)}, index=names))) == 4
+    assert len(pairs_once(fit, pd.DataFrame({"mean": range(4)}, index=names))) == 4
