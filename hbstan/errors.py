@@ -13,6 +13,7 @@ __all__ = [
     "CompileError",
     "ConvertError",
     "DataError",
+    "EngineWarning",
     "FitError",
     "HbstanError",
     "ModelError",
@@ -126,6 +127,10 @@ class TimeLimitError(SamplingError):
 
 class ScratchError(BackendError):
     """The folder for temporary files is full or cannot be written."""
+
+
+class EngineWarning(UserWarning):
+    """What a Stan engine warns of, such as parts of a program that run slowly."""
 
 
 class CompileError(BackendError):

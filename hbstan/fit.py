@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ from hbstan import models
 from hbstan.convert import stored_data, to_tree
 from hbstan.data.systems import kinds, restore
 from hbstan.diagnostics import Thresholds, columns_of, diagnose, tail_ess
-from hbstan.errors import FitError
+from hbstan.errors import EngineWarning, FitError
 from hbstan.parameterization import PILOT, choose_form
 from hbstan.plan import Plan, plan, read
 from hbstan.program import declared
@@ -48,9 +49,12 @@ class Fit:
         ``log_likelihood_group``, ``log_prior``, ``sample_stats``,
         ``observed_data``, ``constant_data``, and the warmup's groups if saved. The
         provenance is in the root's attributes.
+    warned : tuple of str
+        What the engine warned of when this was fitted; :attr:`console` keeps it.
     """
 
     tree: xr.DataTree
+    warned: tuple[str, ...] = ()
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -61,6 +65,11 @@ class Fit:
             else getattr(value, "item", lambda v=value: v)()
             for name, value in self.tree.attrs.items()
         }
+
+    @property
+    def console(self) -> str:
+        """What engine and program said beside what an engine always says."""
+        return str(self.tree.attrs.get("console", ""))
 
     @property
     def model(self) -> str:
@@ -358,6 +367,12 @@ save_warmup, metric, step_size, inits, parallel_chains, timeout
     HbstanError
         One of its children: bad data, priors or settings, an engine's failure.
 
+    Warns
+    -----
+    EngineWarning
+        Of what the engine warns, for instance that parts of the program run slowly.
+        What else engine and program said is in ``fit.console``.
+
     Examples
     --------
     >>> import hbstan as hb
@@ -395,6 +410,8 @@ save_warmup, metric, step_size, inits, parallel_chains, timeout
     decided = plan(form.model, data, priors, holdout, predictive, own)
     made = fit_plan(decided, settings, engine, progress=progress, apart=True)
     made.tree.attrs["parameterization"] = json.dumps(form.record())
+    for text in made.warned:
+        warnings.warn(f"{made.model}: {text}", EngineWarning, stacklevel=2)
     return made
 
 
@@ -445,7 +462,7 @@ def fit_plan(
         max_treedepth=settings.max_treedepth,
         attrs=attrs,
     )
-    return Fit(tree)
+    return Fit(tree, raw.warned)
 
 
 def _check_probability(ci_prob: float) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hbstan import models
+from hbstan.backends.console import program_lines
 from hbstan.convert import Labels, kept_as
 from hbstan.includes import source_hash
 from hbstan.saved_fit import FORMAT, IN_JSON
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from hbstan.types import Backend, RawDraws, SamplerSettings, StanProgram
 
 __all__ = ["attributes", "program_hash"]
+
+#: Lines of the engine's console that a fit keeps.
+_MOST_LINES = 200
 
 
 def attributes(
@@ -75,6 +79,7 @@ def attributes(
         "timings": dict(raw.timings),
         "created_at": datetime.fromtimestamp(started, UTC).isoformat(),
         "sampled": list(raw.sampled),
+        "console": "\n".join(program_lines(raw.console)[:_MOST_LINES]),
         "constant": _constant(raw, kinds),
         "renamed": _renamed(raw, decided.labels),
     }

@@ -441,9 +441,14 @@ def _refit_one(
     job: _Job, backend: str | Backend, chains: int, note: Path | None
 ) -> Refit:
     """Fit in a worker; what goes wrong with the sampler comes back as text."""
+    # A worker that has just begun has these to load, which is none of the fit's time.
+    import arviz_base  # noqa: F401
+    import xarray  # noqa: F401
+
     started = time.perf_counter()
     settings = replace(job.settings, parallel_chains=chains)
     try:
+        choose(backend).versions()
         with Note(note).ending_after(settings.timeout):
             made = fit_plan(job.plan, settings, choose(backend))
     except HbstanError as err:

@@ -247,6 +247,8 @@ class RawDraws:
         Engine and wrapper versions.
     console : str
         What the engine said.
+    warned : tuple of str
+        What of it is a warning that users should see.
     sampled : tuple of str
         The program's parameters: the variables that the sampler moves.
     step_size : ndarray, optional
@@ -262,6 +264,7 @@ class RawDraws:
     timings: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     console: str = ""
+    warned: tuple[str, ...] = ()
     sampled: tuple[str, ...] = ()
     step_size: NDArray[np.float64] | None = None
     inv_metric: NDArray[np.float64] | None = None

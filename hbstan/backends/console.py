@@ -8,6 +8,7 @@ user and to all threads.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
@@ -22,8 +23,11 @@ _USUAL = re.compile(
     r"\s*$|\s*[\w ]+ = |\s*(?:method|data|random|output|sample|algorithm|engine|metric|"
     r"adapt|generate_quantities|hmc|nuts|fixed_param|fitted_params)\b[^:]*$|"
     r"Gradient evaluation took|1000 transitions using|Adjust your expectations|"
-    r"\s*Iteration:|\s*Elapsed Time:|\s*[\d.e+-]+ seconds \("
+    r"\s*Iteration:|\s*Elapsed Time:|\s*[\d.e+-]+ seconds \(|"
+    r"Informational Message: The current Metropolis proposal|"
+    r"If this warning occurs sporadically|but if this warning occurs often"
 )
+_NUMBER = re.compile(r"(?<!\w)[-+]?\d[\d.]*(?:e[-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,16 @@ def program_lines(console: str) -> list[str]:
     Returns
     -------
     list of str
-        Each line once, in order.
+        The first of lines that differ in their numbers only, and how many there are.
     """
-    lines = [line.rstrip() for line in console.splitlines()]
-    return list(dict.fromkeys(x for x in lines if not _USUAL.match(x)))
+    first: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for line in console.splitlines():
+        if not _USUAL.match(line):
+            alike = _NUMBER.sub("0", line.rstrip())
+            first.setdefault(alike, line.rstrip())
+            count[alike] += 1
+    return [
+        line if count[alike] == 1 else f"{line} ({count[alike]} times like this)"
+        for alike, line in first.items()
+    ]

@@ -319,6 +319,7 @@ def _raw(
         timings={"total": seconds},
         versions=dict(versions),
         console="\n".join(said),
+        warned=tuple(dict.fromkeys(said)),
         sampled=_parameters(model),
         step_size=np.asarray(fit.step_size, dtype=float),
         inv_metric=np.asarray(metrics, dtype=float) if metrics else None,

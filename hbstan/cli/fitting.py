@@ -141,6 +141,8 @@ def _show_fit(
 
     console = screen.text()
     console.print(report.fit_heading(fit))
+    for line in report.console_lines(fit.console):
+        console.print(line, markup=False, style="yellow")
     if fit.priors:
         console.print("", report.priors_table(fit.priors))
     whole = fit.summary()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from hbstan.errors import EngineWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +167,9 @@ def prints_on_stderr() -> Iterator[None]:
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():
+            # Commands show what engines say by themselves.
+            warnings.simplefilter("ignore", EngineWarning)
             yield
     finally:
         os.dup2(kept, 1)

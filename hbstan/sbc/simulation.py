@@ -89,6 +89,7 @@ class Simulator:
         self._task = task
         self._problem = task.problem
         self._engine = choose(task.backend)
+        self._engine.versions()  # loads it
         self._sampler: Any = None
 
     def __call__(

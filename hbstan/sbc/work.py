@@ -122,6 +122,9 @@ def _simulator(payload: bytes) -> Simulator:
     """Return this process's simulator; translating a program is done once."""
     import cloudpickle
 
+    # None of this is the first simulation's time.
+    import scipy.stats  # noqa: F401
+
     task: Task = cloudpickle.loads(payload)
     return Simulator(task)
 

@@ -24,6 +24,8 @@ __all__ = ["fit_and_diagnose"]
 QUESTION = "Can the draws from the posterior be trusted?"
 #: What more draws, or a larger treedepth, can mend.
 _SLOW = ("rhat", "ess_bulk", "ess_tail", "treedepth")
+#: Lines of the engine's console that the report shows.
+_SAID = 8
 #: How much further trajectories may go in the second attempt.
 _DEEPER = 2
 
@@ -110,6 +112,7 @@ def fit_and_diagnose(
         answer=_answer(last),
         tables=(_posterior(last.fit), *_attempted(attempts), *regimes),
         pictures=_pictures(last.fit),
+        notes=_said(last.fit),
         retries=tuple(retries),
         result=last.fit,
     )
@@ -139,6 +142,13 @@ def _next(
         }
         return f"{more} times the draws and a larger treedepth", longer, why
     return None
+
+
+def _said(made: Fit) -> tuple[str, ...]:
+    """Return what the engine said, as a note."""
+    lines = made.console.splitlines()
+    more = f" ... and {len(lines) - _SAID} more lines" if len(lines) > _SAID else ""
+    return (f"The engine said: {'; '.join(lines[:_SAID])}{more}",) if lines else ()
 
 
 def _answer(last: _Attempt) -> str:

@@ -47,6 +47,14 @@ def generate_or_die(rng: np.random.Generator) -> tuple[Any, Any]:
     return parameters, data
 
 
+def generate_or_stay(rng: np.random.Generator) -> tuple[Any, Any]:
+    """Never return, for one value in ten."""
+    parameters, data = generate(rng)
+    while parameters["mu"] > 1.2:
+        pass
+    return parameters, data
+
+
 def log_likelihood(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
     y = np.asarray(data["y"])
     return -0.5 * ((y - parameters["mu"][:, None]) ** 2).sum(axis=1)

@@ -178,14 +178,23 @@ Adjust your expectations accordingly!
 
 Iteration:    1 / 2000 [  0%]  (Warmup)
 theta is too large: 3.1
-theta is too large: 3.1
+Informational Message: The current Metropolis proposal is about to be rejected \
+because of the following issue:
+Exception: normal_lpdf: Scale parameter is 0, but must be positive! (in 'p.stan')
+If this warning occurs sporadically, such as for highly constrained variable types
+but if this warning occurs often then your model may be either severely ill-
+theta is too large: 4.25e+10
  Elapsed Time: 0.006 seconds (Warm-up)
                0.02 seconds (Sampling)
 """
 
 
 def test_what_the_program_said_is_told_from_what_cmdstan_always_writes() -> None:
-    assert program_lines(CONSOLE) == ["theta is too large: 3.1"]
+    assert program_lines(CONSOLE) == [
+        "theta is too large: 3.1 (2 times like this)",
+        "Exception: normal_lpdf: Scale parameter is 0, but must be positive! "
+        "(in 'p.stan')",
+    ]
 
 
 STANLI = """

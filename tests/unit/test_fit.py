@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hbstan import datasets, models
 from hbstan.backends.fake import FakeBackend
 from hbstan.errors import (
     DataError,
+    EngineWarning,
     FitError,
     ModelError,
     PriorError,
@@ -25,6 +27,7 @@ from hbstan.errors import (
     SettingsError,
 )
 from hbstan.fit import Fit, fit
+from hbstan.types import RawDraws
 
 HARD_LABELS = [
     "مستشفى",
@@ -576,3 +579,20 @@ def test_plausible_slips_get_typed_errors(call: Any, error: Any, text: str) -> N
 def test_a_fit_is_diagnosed_by_the_function_too() -> None:
     got = run()
     assert hb.diagnose(got) == got.diagnose()
+
+
+def test_what_an_engine_said_is_kept_and_its_warnings_are_given(tmp_path: Path) -> None:
+    said = "runs slowly\nmu is 3.1\nmu is 4\n Elapsed Time: 1 seconds (Warm-up)"
+
+    class Talking(FakeBackend):
+        def sample(self, *args: Any, **kwargs: Any) -> RawDraws:
+            raw = super().sample(*args, **kwargs)
+            return replace(raw, console=said, warned=("runs slowly",))
+
+    program = tmp_path / "p.stan"
+    program.write_text(PROGRAM)
+    with pytest.warns(EngineWarning, match="p: runs slowly"):
+        made = fit(program, {}, seed=1, backend=Talking({"mu": scalar}), **SMALL)
+    assert made.console == "runs slowly\nmu is 3.1 (2 times like this)"
+    made.save(tmp_path / "fit.nc")
+    assert Fit.load(tmp_path / "fit.nc").console == made.console

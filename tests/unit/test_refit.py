@@ -205,3 +205,29 @@ def test_the_expected_time_counts_rounds_of_refits() -> None:
         '"parallel_chains": null', '"parallel_chains": 2'
     )
     assert expected_seconds(Fit(tree), 4, workers=2) == pytest.approx(3.0 * 2 * 2)
+
+
+class Staying(Watching):
+    """Never returns for one seed."""
+
+    def sample(self, program, data, settings, *, progress=None):
+        while settings.seed == 999:
+            pass
+        return super().sample(program, data, settings, progress=progress)
+
+
+def test_a_refit_that_never_returns_has_failed_and_the_others_have_not() -> None:
+    changes = [Change("without B", ("B",)), Change("stays", ("C",), seed=999)]
+    original = base()
+    made = refit(original, changes, backend=Staying(), timeout=1.0, workers=2)
+    assert made[0].ok
+    assert made[1].error.startswith("logit_noncentered: no result within 1 s")
+    expected = again(original, changes[0])[0][0].fit
+    assert (made[0].fit.posterior["mu"] == expected.posterior["mu"]).all()
+
+
+def test_refits_have_a_time_limit_by_default() -> None:
+    _, engine = again(base(), Change("without B", holdout=("B",)))
+    assert engine.seen[0][2].timeout == 60
+    with pytest.raises(SettingsError, match="timeout is -1"):
+        again(base(), Change("without B", holdout=("B",)), timeout=-1)

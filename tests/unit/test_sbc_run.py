@@ -13,9 +13,11 @@ import sbc_conjugate as conjugate
 from scipy import stats
 
 import hbstan as hb
-from hbstan.errors import ModelError, SettingsError, StoreError
+from hbstan.backends.apart import last_words
+from hbstan.errors import ModelError, SettingsError, StoreError, TimeLimitError
 from hbstan.sbc import SBCResult
 from hbstan.sbc.executors import Pool
+from hbstan.sbc.time_limit import TimeLimit
 from hbstan.sealed import FileWarning
 
 QUANTITIES = {"log_likelihood": conjugate.log_likelihood}
@@ -204,6 +206,68 @@ def test_a_worker_that_dies_takes_nothing_with_it(tmp_path: Path, given: bool) -
     assert "its worker died 2 times" in str(died.dataset["error"].values[bad][0])
     ranks = died.dataset["rank"].values[~bad]
     assert (ranks == good.dataset["rank"].values[~bad]).all()
+
+
+def test_what_never_returns_is_ended_recorded_and_located(tmp_path: Path) -> None:
+    """One of these simulations loops; the others are as without it."""
+    good = run(tmp_path, 5, seed=3)
+    mu = good.dataset["simulated_value"].sel(quantity="mu").values
+    stays = mu > 1.2
+    assert stays.sum() == 1
+    options: Any = {
+        "generator": conjugate.generate_or_stay,
+        "fit_timeout": 0.5,
+        "seed": 3,
+    }
+    store = tmp_path / "store"
+    found = run(tmp_path, 5, store=store, **options)
+    assert (~found.ok == stays).all()
+    error = str(found.dataset["error"].values[stays][0])
+    assert error.startswith("conjugate: no result within 0.5 s; it was ended.")
+    assert "generate_or_stay" in str(found.dataset["console"].values[stays][0])
+    ranks = [d.dataset["rank"].values[~stays] for d in (found, good)]
+    assert (ranks[0] == ranks[1]).all()
+    again = run(tmp_path, 5, store=store, resume=True, **options)
+    assert summary(again, tmp_path) == summary(found, tmp_path)
+
+
+def never(rng: np.random.Generator) -> tuple[Any, Any]:
+    while True:
+        pass
+
+
+def test_a_generator_that_never_returns_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TimeLimitError, match="the generator: no result within"):
+        run(tmp_path, 5, generator=never, fit_timeout=0.2)
+
+
+@pytest.mark.parametrize("value", [0, -1, "5", True, float("inf"), float("nan")])
+def test_an_illegal_time_limit_is_named(tmp_path: Path, value: Any) -> None:
+    with pytest.raises(SettingsError, match="fit_timeout is"):
+        run(tmp_path, 5, fit_timeout=value)
+
+
+def test_the_default_limit_follows_the_fits_that_have_finished() -> None:
+    limit = TimeLimit()
+    assert limit.now() == 1800
+    for seconds in (0.01, 0.02, 0.03, 0.02, 0.02):
+        limit.saw(seconds)
+    assert limit.now() == 60
+    for _ in range(20):
+        limit.saw(3.0)
+    assert limit.now() == pytest.approx(300)
+    assert TimeLimit(7.0).now() == 7.0
+    assert TimeLimit.of_refit(None, 4.0) == 400
+    assert TimeLimit.of_refit(None, 0.1) == 60
+    assert TimeLimit.of_refit(2.0, 4.0) == 2.0
+
+
+def test_how_a_worker_ended_is_said_in_words() -> None:
+    text = "A worker process ...\n\nThe exit codes of the workers are {%s}"
+    killed = last_words(RuntimeError(text % "SIGKILL(-9)"))
+    assert "killed (SIGKILL), most likely for lack of memory" in killed
+    assert "crashed" in last_words(RuntimeError(text % "SIGSEGV(-11)"))
+    assert last_words(ValueError("bad\nmore")) == "ValueError: bad"
 
 
 def give_up(kind: str, futures: list[Future[Any]]) -> None:
