@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -446,11 +445,10 @@ def fit_plan(
     HbstanError
         What the engine raises.
     """
-    from hbstan.backends.apart import sample_apart
+    from hbstan.backends.apart import sampler
 
     started = time.time()
-    stuck = settings.timeout is not None and getattr(engine, "in_process", False)
-    sample = partial(sample_apart, engine) if apart and stuck else engine.sample
+    sample = sampler(engine, settings) if apart else engine.sample
     raw = sample(decided.program, decided.stan, settings, progress=progress)
     kinds = declared(decided.program).outputs
     attrs = attributes(decided, settings, engine, raw, kinds, started)

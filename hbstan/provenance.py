@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["attributes", "program_hash"]
 
-#: Lines of the engine's console that a fit keeps.
-_MOST_LINES = 200
-
 
 def attributes(
     decided: Plan,
@@ -79,7 +76,7 @@ def attributes(
         "timings": dict(raw.timings),
         "created_at": datetime.fromtimestamp(started, UTC).isoformat(),
         "sampled": list(raw.sampled),
-        "console": "\n".join(program_lines(raw.console)[:_MOST_LINES]),
+        "console": "\n".join(program_lines(raw.console)),
         "constant": _constant(raw, kinds),
         "renamed": _renamed(raw, decided.labels),
     }

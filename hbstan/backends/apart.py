@@ -6,6 +6,8 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hbstan.errors import SamplingError, TimeLimitError
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
         StanProgram,
     )
 
-__all__ = ["end_with", "grace", "last_words", "sample_apart"]
+__all__ = ["end_with", "grace", "last_words", "sample_apart", "sampler"]
 
 #: Seconds, and share of the limit, that an engine is given to end by itself.
 _GRACE = 2.0
@@ -71,6 +73,23 @@ def last_words(err: Exception) -> str:
     if codes:
         return f"its process ended at once ({codes})"
     return f"{type(err).__name__}: {str(err).partition(chr(10))[0]}"
+
+
+def sampler(engine: Backend, settings: SamplerSettings) -> Callable[..., RawDraws]:
+    """Return what samples within the time limit, if there is one.
+
+    Parameters
+    ----------
+    engine : Backend
+    settings : SamplerSettings
+
+    Returns
+    -------
+    callable
+        As :meth:`hbstan.types.Backend.sample`.
+    """
+    stuck = settings.timeout is not None and getattr(engine, "in_process", False)
+    return partial(sample_apart, engine) if stuck else engine.sample
 
 
 def sample_apart(

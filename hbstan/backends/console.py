@@ -91,13 +91,15 @@ def iterations(progress: Progress | None, chains: int) -> Iterations | None:
     return Iterations(progress, chains)
 
 
-def program_lines(console: str) -> list[str]:
+def program_lines(console: str, most: int = 200) -> list[str]:
     """Return what the program and the engine said beside what CmdStan always writes.
 
     Parameters
     ----------
     console : str
         The chains' consoles, one after the other.
+    most : int
+        Lines to return.
 
     Returns
     -------
@@ -111,7 +113,8 @@ def program_lines(console: str) -> list[str]:
             alike = _NUMBER.sub("0", line.rstrip())
             first.setdefault(alike, line.rstrip())
             count[alike] += 1
-    return [
+    lines = [
         line if count[alike] == 1 else f"{line} ({count[alike]} times like this)"
         for alike, line in first.items()
     ]
+    return lines[:most]

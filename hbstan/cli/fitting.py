@@ -138,10 +138,11 @@ def _show_fit(
     findings: tuple[Check, ...] = (),
 ) -> None:
     from hbstan.report import console as report
+    from hbstan.report.format import console_lines
 
     console = screen.text()
     console.print(report.fit_heading(fit))
-    for line in report.console_lines(fit.console):
+    for line in console_lines(fit.console):
         console.print(line, markup=False, style="yellow")
     if fit.priors:
         console.print("", report.priors_table(fit.priors))

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "checks_table",
-    "console_lines",
     "dataset_lines",
     "doctor_table",
     "findings_lines",
@@ -386,22 +385,3 @@ def _cell(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return "" if math.isnan(value) else f"{value:.6g}"
-
-
-def console_lines(said: str, most: int = 8) -> list[str]:
-    """Return what engine and program said, the first lines of it.
-
-    Parameters
-    ----------
-    said : str
-        As :attr:`hbstan.fit.Fit.console` has it.
-    most : int
-        Lines to show.
-    """
-    lines = said.splitlines()
-    if not lines:
-        return []
-    more = [f"  ... and {len(lines) - most} more lines, in fit.console"]
-    return ["The engine said:", *(f"  {line}" for line in lines[:most])] + (
-        more if len(lines) > most else []
-    )

@@ -8,7 +8,15 @@ from typing import Any
 from hbstan.report.tables import FittingTable
 from hbstan.results import Outcome
 
-__all__ = ["STYLES", "WORDS", "decimals_of", "empty_table", "fixed", "p_text"]
+__all__ = [
+    "STYLES",
+    "WORDS",
+    "console_lines",
+    "decimals_of",
+    "empty_table",
+    "fixed",
+    "p_text",
+]
 
 STYLES = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.NOT_RUN: "yellow"}
 WORDS = {Outcome.PASS: "pass", Outcome.FAIL: "FAIL", Outcome.NOT_RUN: "not run"}
@@ -68,3 +76,22 @@ def p_text(value: Any) -> str:
     """Format a p-value with three decimals, or compactly where these were zeros."""
     number = float(value)
     return f"{number:.0e}" if 0 < number < _SMALL_P else fixed(number, 3)
+
+
+def console_lines(said: str, most: int = 8) -> list[str]:
+    """Return what engine and program said, the first lines of it.
+
+    Parameters
+    ----------
+    said : str
+        As :attr:`hbstan.fit.Fit.console` has it.
+    most : int
+        Lines to show.
+    """
+    lines = said.splitlines()
+    if not lines:
+        return []
+    more = [f"  ... and {len(lines) - most} more lines, in fit.console"]
+    return ["The engine said:", *(f"  {line}" for line in lines[:most])] + (
+        more if len(lines) > most else []
+    )

@@ -285,8 +285,8 @@ def _first_ranked(
         path = Path(notes, "generator")
         payload = pack(decided)
         try:
-            found: tuple[tuple[str, ...], tuple[str, ...]]
-            found = pool.submit(_ranked_apart, payload, seed, seconds, path).result()
+            future = pool.submit(_ranked_apart, payload, seed, seconds, path)
+            found: tuple[tuple[str, ...], tuple[str, ...]] = future.result()
             return found
         except HbstanError:
             raise

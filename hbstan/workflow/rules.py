@@ -69,7 +69,8 @@ class Number:
             raise ValueError(f"{wanted}, not a text: write it without quotes")
         if isinstance(value, bool) or not isinstance(value, kind):
             raise ValueError(wanted)
-        number: Any = (int if self.whole else float)(value)
+        plain: Any = value
+        number: Any = int(plain) if self.whole else float(plain)
         if self.or_zero and number == 0:
             return number
         beyond = not math.isfinite(number) or not self.low <= number <= self.high
