@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import matplotlib
 import pytest
 from shared import Shared
+from touched import concerned
 
 ROOT = Path(__file__).parents[1]
+
+# How long an example takes is the machine's matter.
+hypothesis.settings.register_profile("hbstan", deadline=None)
+hypothesis.settings.load_profile("hbstan")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -97,16 +103,6 @@ def pytest_collection_modifyitems(
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
-
-
-def concerned(test: Path, sources: Sequence[str], touched: Sequence[str]) -> bool:
-    """Tell whether a change concerns an exhaustive test.
-
-    It does if it touches the test's own file, or a file whose path begins with one of
-    those that ``pytest.mark.exhaustive("PATH", ...)`` names.
-    """
-    own = test.relative_to(ROOT).as_posix()
-    return any(path.startswith((own, *sources)) for path in touched)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

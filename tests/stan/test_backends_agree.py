@@ -386,14 +386,3 @@ def test_messages_name_the_users_own_files(
     for text in (failed.value.console, refused.value.message):
         assert "own_program__.stan" not in text
         assert ".build" not in text
-
-
-def test_a_program_without_parameters(
-    program: Callable[[str], StanProgram], engine: CmdStanBackend
-) -> None:
-    own = program("generated quantities { real x = normal_rng(3, 1); }\n")
-    raw = engine.sample(own, {}, SHORT)
-    assert raw.variables["x"].shape == (2, 100)
-    assert raw.sampled == ()
-    error = raw.variables["x"].mean() - 3
-    assert abs(error) < 4.5 / np.sqrt(200)

@@ -315,6 +315,8 @@ def test_a_program_without_parameters(
     raw = repeated(reference, own)({}, BASE)
     assert_same_draws(raw, reference.sample(own, {}, BASE))
     assert raw.sampled == ()
+    x = raw.variables["x"]
+    assert abs(x.mean() - 3) < 4.5 / np.sqrt(x.size)
     with pytest.raises(NotSupportedError, match="has no parameters"):
         repeated(choose("stanli"), own)({}, BASE)
 

@@ -40,14 +40,6 @@ def summary(result: SBCResult, folder: Path) -> bytes:
     return result.save_summary(folder / "summary.json").read_bytes()
 
 
-def test_exact_draws_have_uniform_ranks(tmp_path: Path) -> None:
-    result = run(tmp_path, 1000)
-    ranks = result.dataset["rank"].sel(quantity="mu").values
-    counts = np.bincount(ranks // 6, minlength=20)
-    assert stats.chisquare(counts).pvalue > 0.01
-    assert result.checks().passed, result.checks().to_frame()
-
-
 def expected_cells(kept: np.ndarray, shift: float, scale: float, cells: int) -> Any:
     """Exact probabilities of the common rank, from quadrature over the normal.
 
@@ -70,13 +62,18 @@ def expected_cells(kept: np.ndarray, shift: float, scale: float, cells: int) -> 
 def test_ranks_have_exactly_the_expected_distribution(
     tmp_path: Path, shift: float, scale: float
 ) -> None:
-    result = run(tmp_path, 1000, backend=conjugate.backend(shift, scale))
+    right = (shift, scale) == (0.0, 1.0)
+    n_sims = 1000 if right else 400
+    result = run(tmp_path, n_sims, backend=conjugate.backend(shift, scale))
     ranks = result.dataset["rank"].sel(quantity="mu").values
     kept = result.dataset["rank_draws"].sel(quantity="mu").values
     expected = expected_cells(kept, shift, scale, 20)
     counts = np.bincount(ranks // 6, minlength=20)
     assert stats.chisquare(counts, expected).pvalue > 0.01
-    if (shift, scale) != (0.0, 1.0):
+    if right:
+        assert stats.chisquare(counts).pvalue > 0.01
+        assert result.checks().passed, result.checks().to_frame()
+    else:
         assert stats.chisquare(counts).pvalue < 1e-10
         assert result.checks()["uniformity"].outcome == "fail"
 
