@@ -130,7 +130,10 @@ class ScratchError(BackendError):
 
 
 class EngineWarning(UserWarning):
-    """What a Stan engine warns of, such as parts of a program that run slowly."""
+    """What a Stan engine warns of, such as parts of a program that run slowly.
+
+    Also that a variable cannot keep its name, as it is that of a dimension.
+    """
 
 
 class CompileError(BackendError):

@@ -19,7 +19,7 @@ from hbstan.errors import EngineWarning, FitError
 from hbstan.parameterization import PILOT, choose_form
 from hbstan.plan import Plan, plan, read
 from hbstan.program import declared
-from hbstan.provenance import attributes
+from hbstan.provenance import attributes, renaming
 from hbstan.saved_fit import IN_JSON, require_fit
 from hbstan.storage import load_tree, save_tree
 from hbstan.types import Inits, Progress, SamplerSettings
@@ -49,7 +49,7 @@ class Fit:
         ``observed_data``, ``constant_data``, and the warmup's groups if saved. The
         provenance is in the root's attributes.
     warned : tuple of str
-        What the engine warned of when this was fitted; :attr:`console` keeps it.
+        What was warned of when this was fitted; :attr:`console` keeps it.
     """
 
     tree: xr.DataTree
@@ -369,7 +369,8 @@ save_warmup, metric, step_size, inits, parallel_chains, timeout
     Warns
     -----
     EngineWarning
-        Of what the engine warns, for instance that parts of the program run slowly.
+        Of what the engine warns, for instance that parts of the program run slowly,
+        and of variables that cannot keep their names.
         What else engine and program said is in ``fit.console``.
 
     Examples
@@ -460,7 +461,8 @@ def fit_plan(
         max_treedepth=settings.max_treedepth,
         attrs=attrs,
     )
-    return Fit(tree, raw.warned)
+    made = Fit(tree)
+    return replace(made, warned=(*raw.warned, *renaming(made.renamed)))
 
 
 def _check_probability(ci_prob: float) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hbstan.program import Type
     from hbstan.types import Backend, RawDraws, SamplerSettings, StanProgram
 
-__all__ = ["attributes", "program_hash"]
+__all__ = ["attributes", "program_hash", "renaming"]
 
 
 def attributes(
@@ -54,6 +54,7 @@ def attributes(
         }
         for name, choice in decided.priors.items()
     }
+    renamed = _renamed(raw, decided.labels)
     in_catalogue = decided.name in models.names() and (
         decided.program.file == models.get(decided.name).program.file
     )
@@ -76,14 +77,23 @@ def attributes(
         "timings": dict(raw.timings),
         "created_at": datetime.fromtimestamp(started, UTC).isoformat(),
         "sampled": list(raw.sampled),
-        "console": "\n".join(program_lines(raw.console)),
+        "console": "\n".join([*program_lines(raw.console), *renaming(renamed)]),
         "constant": _constant(raw, kinds),
-        "renamed": _renamed(raw, decided.labels),
+        "renamed": renamed,
     }
     return {
         name: json.dumps(value, default=_plain) if name in IN_JSON else value
         for name, value in values.items()
     }
+
+
+def renaming(names: Mapping[str, str]) -> tuple[str, ...]:
+    """Say which variables of the program are kept under which other names."""
+    return tuple(
+        f"the variable {name!r} is called {kept!r} here: its own name is that of a "
+        "dimension"
+        for name, kept in names.items()
+    )
 
 
 def _constant(raw: RawDraws, kinds: Mapping[str, Type]) -> list[str]:

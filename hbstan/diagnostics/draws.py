@@ -105,8 +105,9 @@ def check_draws(
             rule=rule,
             subjects=tuple(bad[:MOST_SUBJECTS]),
             detail=", ".join(p for p in pieces if p),
-            advice="Look for a numerical overflow, a program without randomness, or "
-            "a chain that never left its initial value.",
+            advice="Look for a numerical overflow, a reject in the generated "
+            "quantities, a program without randomness, or a chain that never left its "
+            "initial value.",
         )
         return moving, check
     detail = f"{len(columns)} quantit{'y' if len(columns) == 1 else 'ies'}"

@@ -240,8 +240,7 @@ def posterior_lines(fit: Fit, summary: pd.DataFrame) -> list[Table | str]:
         str(name): tuple(n for d, n in v.sizes.items() if d not in ("chain", "draw"))
         for name, v in fit.posterior.data_vars.items()
     }
-    scalars = [name for name, sizes in inner.items() if not sizes]
-    shown = scalars
+    shown = [name for name, sizes in inner.items() if not sizes]
     if fit.like is not None:
         # What the catalogue has as a scalar, but has elements, has no labels.
         known = {p.name: p.dims for p in fit.like.parameters}
@@ -259,9 +258,13 @@ def posterior_lines(fit: Fit, summary: pd.DataFrame) -> list[Table | str]:
     rows = [str(n) for n in summary.index if str(n).split("[")[0] in shown]
     table = posterior_table(summary.loc[rows] if rows else summary)
     left = [n for n in inner if n not in shown and n not in ("z", fit.estimate)]
-    if not rows or not left or shown == scalars:
+    if not rows or not left:
         return [table]
-    named = ", ".join(f"{name} ({math.prod(inner[name])})" for name in left)
+    still = fit.provenance.get("constant", ())
+    named = ", ".join(
+        f"{name} ({'constant' if name in still else math.prod(inner[name])})"
+        for name in left
+    )
     return [table, f"[dim]not shown: {escape(named)}[/]"]
 
 

@@ -92,6 +92,6 @@ def console_lines(said: str, most: int = 8) -> list[str]:
     if not lines:
         return []
     more = [f"  ... and {len(lines) - most} more lines, in fit.console"]
-    return ["The engine said:", *(f"  {line}" for line in lines[:most])] + (
+    return ["Said while fitting:", *(f"  {line}" for line in lines[:most])] + (
         more if len(lines) > most else []
     )

@@ -148,7 +148,7 @@ def _said(made: Fit) -> tuple[str, ...]:
     """Return what the engine said, as a note."""
     lines = made.console.splitlines()
     more = f" ... and {len(lines) - _SAID} more lines" if len(lines) > _SAID else ""
-    return (f"The engine said: {'; '.join(lines[:_SAID])}{more}",) if lines else ()
+    return (f"Said while fitting: {'; '.join(lines[:_SAID])}{more}",) if lines else ()
 
 
 def _answer(last: _Attempt) -> str:
