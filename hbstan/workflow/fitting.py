@@ -10,6 +10,7 @@ from hbstan import models, plots
 from hbstan.diagnostics import Thresholds
 from hbstan.errors import BackendError
 from hbstan.fit import Fit, fit
+from hbstan.report.tables import pairs_once
 from hbstan.results import Checks, Outcome, Picture, StageResult, Table
 from hbstan.workflow.criteria import FitCriteria
 
@@ -163,7 +164,7 @@ def _answer(last: _Attempt) -> str:
 
 def _posterior(made: Fit) -> Table:
     scalars = [str(k) for k, v in made.posterior.data_vars.items() if v.ndim == 2]
-    whole = made.summary()
+    whole = pairs_once(made, made.summary())
     shown = whole.loc[[n for n in whole.index if n in scalars]] if scalars else whole
     return Table.of(
         "posterior", "The posterior of what all groups share", shown, index="quantity"
