@@ -596,3 +596,23 @@ def test_what_an_engine_said_is_kept_and_its_warnings_are_given(tmp_path: Path) 
     assert made.console == "runs slowly\nmu is 3.1 (2 times like this)"
     made.save(tmp_path / "fit.nc")
     assert Fit.load(tmp_path / "fit.nc").console == made.console
+
+
+def test_a_variable_called_like_a_dimension_is_kept_and_said(tmp_path: Path) -> None:
+    program = tmp_path / "p.stan"
+    program.write_text("parameters { real draw; } model { draw ~ std_normal(); }\n")
+    with pytest.warns(EngineWarning, match="'draw' is called 'draw__' here"):
+        made = fit(program, {}, seed=1, backend=FakeBackend({"draw": scalar}), **SMALL)
+    assert list(made.posterior.data_vars) == ["draw__"]
+    assert made.renamed == {"draw": "draw__"}
+    assert "draw__" in made.summary().index
+    made.save(tmp_path / "fit.nc")
+    assert Fit.load(tmp_path / "fit.nc").renamed == made.renamed
+
+
+def test_parameters_are_found_by_their_names_in_the_program() -> None:
+    tree = xr.DataTree.from_dict(
+        {"posterior": xr.Dataset({"draw__": (("draw", "chain"), np.ones((3, 2)))})}
+    )
+    tree.attrs |= {"sampled": '["draw", "gone"]', "renamed": '{"draw": "draw__"}'}
+    assert {k: v.shape for k, v in Fit(tree).sampled.items()} == {"draw": (2, 3)}
