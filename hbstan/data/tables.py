@@ -307,4 +307,6 @@ def _cells(where: str, name: str, cells: Any) -> list[Any]:
             "one-dimensional sequence with one value for each group.",
             remedy="Give a list, a NumPy array or a pandas Series.",
         )
+    if hasattr(cells, "coords"):  # xarray's elements are arrays themselves
+        cells = cells.to_numpy()
     return list(cells)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -282,6 +283,7 @@ WAYS = {
     "Fraction": lambda v: [Fraction(x) for x in v],
     "Index": pd.Index,
     "masked, nothing masked": np.ma.masked_array,
+    "xarray": lambda v: xr.DataArray(v, dims=["row"]),
 }
 
 
@@ -289,7 +291,7 @@ WAYS = {
 def test_counts_come_in_many_forms(way: Any) -> None:
     table = counts(n=way(N), r=way(R))
     assert binomial(table) == binomial(counts())
-    if not isinstance(table["n"], pd.Series):
+    if not isinstance(table["n"], pd.Series | xr.DataArray):
         assert binomial(pd.DataFrame(table)) == binomial(counts())
 
 
@@ -504,6 +506,13 @@ def test_boolean_and_complex_columns_are_refused() -> None:
 
 def test_masked_cell_is_missing() -> None:
     n = np.ma.masked_array(N, mask=[False, True, False])
+    assert "row 2, group 'b', column 'n': the value is missing" in refusal(
+        binomial, counts(n=n)
+    )
+
+
+def test_missing_cell_of_xarray() -> None:
+    n = xr.DataArray([10.0, np.nan, 30.0])
     assert "row 2, group 'b', column 'n': the value is missing" in refusal(
         binomial, counts(n=n)
     )
