@@ -124,7 +124,8 @@ def test_json_numbers(value: float | None, number: object) -> None:
 
 
 def error_classes() -> list[type[errors.HbstanError]]:
-    return [getattr(errors, name) for name in errors.__all__]
+    classes = [getattr(errors, name) for name in errors.__all__]
+    return [cls for cls in classes if issubclass(cls, errors.HbstanError)]
 
 
 def test_errors_know_their_exit_codes() -> None:
@@ -133,6 +134,8 @@ def test_errors_know_their_exit_codes() -> None:
         "BackendError",
         "NotSupportedError",
         "SamplingError",
+        "ScratchError",
+        "TimeLimitError",
         "CompileError",
         "ToolchainError",
         "WorkerError",
@@ -171,6 +174,7 @@ def test_settings_have_stan_names_and_defaults() -> None:
         "step_size": None,
         "inits": None,
         "parallel_chains": None,
+        "timeout": None,
     }
 
 

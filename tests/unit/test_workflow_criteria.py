@@ -152,7 +152,7 @@ def test_defaults_are_legal_and_their_gates_known() -> None:
 def test_a_file_that_is_not_utf8_is_refused_with_the_line(tmp_path: Path) -> None:
     file = tmp_path / "latin1.toml"
     file.write_bytes("[fit]\n# Schätzung\n".encode("latin-1"))
-    with pytest.raises(SettingsError, match="line 2 is not UTF-8") as caught:
+    with pytest.raises(SettingsError, match=r"\(line 2\) is not UTF-8") as caught:
         Criteria.read(file)
     assert "latin1.toml" in str(caught.value)
     file.write_bytes(b"\xef\xbb\xbf[fit]\nrhat = 1.05\n")
