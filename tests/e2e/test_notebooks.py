@@ -24,6 +24,11 @@ LIBRARIES = {"arviz", "hbstan", "matplotlib", "numpy", "scipy"}
 HEADER = "# ---\n# jupyter:\n#   jupytext:\n"
 STORED = re.compile(r"outputs|execution_count|image/png|base64")
 
+#: Run by every test: the way through it all, and a program of one's own. What the
+#: others call has tests, and CI runs them where the package or they are touched.
+FIRST = ("surgical_end_to_end", "editing_a_stan_program")
+EXHAUSTIVE = pytest.mark.exhaustive("notebooks", "hbstan", "stan")
+
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -113,7 +118,14 @@ def test_there_are_notebooks() -> None:
 
 
 @pytest.mark.slow
-@each
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if path.stem in FIRST else EXHAUSTIVE)
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_a_notebook_runs(path: Path, tmp_path: Path, bare_env: dict[str, str]) -> None:
     done = execute(path, tmp_path, bare_env)
     assert done.code == 0, done.err

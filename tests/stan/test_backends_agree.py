@@ -34,7 +34,7 @@ REPRESENTED = {
     *("logit_covariates", "meta_regression", "logit_student_t", "logit_mixture"),
     *("binomial_pooled", "normal_pooled", "normal_unpooled", "binomial_unpooled"),
     *("logit_centered", "eight_schools_centered", "beta_binomial_marginal"),
-    *("normal_groups_marginal", "sv_noncentered"),
+    *("normal_groups_marginal", "sv_noncentered", "gp_regression"),
 }
 EXHAUSTIVE = pytest.mark.exhaustive("stan", "hbstan/backends", "hbstan/toolchain")
 ON_BOTH = [

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 from workflow_cases import CASES, QUICK, Case, many_groups
 
@@ -28,6 +29,20 @@ def surgical(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     return hb.workflow("surgical", criteria=QUICK, out=out, **ONE)
 
 
+@pytest.fixture
+def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make figures, but do not render them, which is half of a workflow's time.
+
+    The workflow above and those of bundled data render theirs.
+    """
+
+    def save(figure: Figure, file: Path, *, dpi: float) -> None:
+        assert figure.axes
+        file.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+
+    monkeypatch.setattr("hbstan.plots.save.save", save)
+
+
 def valid(found: Workflow) -> None:
     """Check that document and report are there, and that they say the same."""
     jsonschema.Draft202012Validator(schema()).validate(dict(found.document))
@@ -40,6 +55,7 @@ def valid(found: Workflow) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c.stage for c in CASES])
+@pytest.mark.usefixtures("sketched")
 def test_data_that_should_fail_at_a_gate_fail_there(case: Case, tmp_path: Path) -> None:
     found = hb.workflow(
         case.data,
@@ -67,6 +83,7 @@ def test_data_that_should_fail_at_a_gate_fail_there(case: Case, tmp_path: Path) 
     valid(found)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_model_that_predicts_worse_fails_at_the_last_gate(tmp_path: Path) -> None:
     criteria = {
         **QUICK,
@@ -189,6 +206,7 @@ def test_a_folder_of_another_workflow_is_refused(
         hb.workflow(**{**options, **change})
 
 
+@pytest.mark.usefixtures("sketched")
 def test_criteria_cannot_be_changed_unseen(surgical: Workflow, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(surgical.folder, folder)
@@ -214,6 +232,7 @@ def test_criteria_cannot_be_changed_unseen(surgical: Workflow, tmp_path: Path) -
     valid(back)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_going_on_after_a_gate_is_marked(tmp_path: Path) -> None:
     # A check of counts, which these data do not have: nothing opens the gate.
     criteria = {**QUICK, "posterior": {"gates": ["zeros"]}}
@@ -229,6 +248,7 @@ def test_going_on_after_a_gate_is_marked(tmp_path: Path) -> None:
     valid(found)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_the_other_parameterization_is_tried_and_named(tmp_path: Path) -> None:
     gates = ["failures", "convergence", "divergences", "uniformity"]
     calibration = {**QUICK["calibration"], "gates": gates}
@@ -253,6 +273,7 @@ def test_the_other_parameterization_is_tried_and_named(tmp_path: Path) -> None:
     valid(found)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_retries_are_recorded(tmp_path: Path) -> None:
     criteria = {
         **QUICK,
@@ -270,6 +291,7 @@ def test_retries_are_recorded(tmp_path: Path) -> None:
     assert any("more effort" in text for text in found.document["cautions"])
 
 
+@pytest.mark.usefixtures("sketched")
 def test_an_own_program_that_declares_known_priors(tmp_path: Path) -> None:
     source = hb.models.get("logit_noncentered").program.file
     own = tmp_path / "mine.stan"
@@ -328,6 +350,7 @@ def test_two_workflows_do_not_share_a_folder(
             hb.workflow("surgical", criteria=QUICK, out=tmp_path, **ONE)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_cmdstan_gives_the_same_verdict(
     surgical: Workflow, cmdstan: Callable[..., Any], tmp_path: Path
 ) -> None:
