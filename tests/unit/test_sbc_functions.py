@@ -58,7 +58,11 @@ def test_it_works_in_a_process_that_does_not_have_the_file(tmp_path: Path) -> No
     assert done.stdout == b"6.0\n"
 
 
-def test_loading_twice_gives_the_same_and_an_edit_another(tmp_path: Path) -> None:
+def test_loading_twice_gives_the_same_and_an_edit_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of the same size and in the same second: bytecode would not tell them apart.
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     file = write(tmp_path, GENERATOR)
     first = load_function(file + ":simulate")
     assert load_function(file + ":simulate") is first
