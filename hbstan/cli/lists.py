@@ -24,7 +24,7 @@ def models(
 ) -> None:
     """List the models, or show one with its parameters, priors and program."""
     from hbstan import models as catalogue
-    from hbstan.report.console import list_table, model_lines
+    from hbstan.report.lists import list_table, model_lines
 
     screen = Screen(json, False)
     console = screen.text()
@@ -49,7 +49,7 @@ def datasets(
 ) -> None:
     """List the bundled datasets, or show one with its source."""
     from hbstan import datasets as bundled
-    from hbstan.report.console import dataset_lines, list_table
+    from hbstan.report.lists import dataset_lines, list_table
 
     screen = Screen(json, False)
     console = screen.text()

@@ -1,4 +1,4 @@
-"""Fits, checks, models and data as Rich tables."""
+"""Fits and checks as Rich tables."""
 
 from __future__ import annotations
 
@@ -30,23 +30,20 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
-    from hbstan.data import Dataset
     from hbstan.fit import Fit
-    from hbstan.models import Model
 
 __all__ = [
     "checks_table",
-    "dataset_lines",
     "doctor_table",
     "findings_lines",
+    "first_of",
     "fit_heading",
     "groups_table",
-    "list_table",
-    "model_lines",
     "posterior_lines",
     "posterior_table",
     "priors_table",
     "progress_bars",
+    "say_how_many",
     "verdict_line",
 ]
 
@@ -287,17 +284,18 @@ def groups_table(groups: pd.DataFrame, title: str) -> Table:
         # Its smallest value sets the scale, lest it be printed as zero.
         own = decimals_of(float(groups["sigma"].min()))
         places["sigma"] = _places(groups["sigma"], own)
-    for label, row in _first_of(groups).iterrows():
+    for label, row in first_of(groups).iterrows():
         table.add_row(escape(str(label)), *(fixed(row[c], places[c]) for c in columns))
-    _say_how_many(table, len(groups))
+    say_how_many(table, len(groups))
     return table
 
 
-def _first_of(frame: pd.DataFrame) -> pd.DataFrame:
+def first_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are shown of a table: of a long one the first."""
     return frame if len(frame) <= _LONGEST else frame.head(_FIRST)
 
 
-def _say_how_many(table: Table, rows: int) -> None:
+def say_how_many(table: Table, rows: int) -> None:
     """Say below a table that was cut how many rows there are."""
     if rows > _LONGEST:
         caption = f"... the first {_FIRST} of {rows:,} rows"
@@ -310,81 +308,6 @@ def _places(column: pd.Series[float], decimals: int) -> int:
     return 0 if (column.dropna() % 1 == 0).all() else decimals
 
 
-def list_table(
-    title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]
-) -> Table:
-    """Return plain rows under a header."""
-    table = empty_table(title, *header)
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    return table
-
-
-def model_lines(model: Model) -> list[str | Table]:
-    """Return a model's page: mathematics, parameters, priors, program text."""
-    parameters = list_table(
-        "Quantities",
-        ("name", "meaning", "unit", "shape", "prior"),
-        [
-            (p.name, p.meaning, p.unit, ", ".join(p.dims) or "scalar", p.role or "-")
-            for p in model.parameters
-        ],
-    )
-    return [
-        f"[bold]{model.name}[/]: {escape(model.title)}",
-        escape(model.formula),
-        f"Data: {model.kind}, with the columns {_roles(model.kind)}. "
-        f"Source: {escape(model.reference)}",
-        f"Example: hbstan fit {model.name} {model.example_data}",
-        parameters,
-        f"Program: {escape(str(model.program.file))}",
-        escape(_header_comment(model.program.source())),
-    ]
-
-
-def _roles(kind: str) -> str:
-    """Return what columns the data have, and how a command names them."""
-    from hbstan.data.systems import kinds, roles_of
-
-    if kind not in kinds():
-        pair = ("trials", "events") if kind == "binomial" else ("estimate", "se")
-        return f"group (optional), {pair[0]} and {pair[1]} (--{pair[0]} NAME)"
-    roles = roles_of(kind).items()
-    listed = ", ".join(r if need else f"{r} (optional)" for r, need in roles)
-    return f"{listed} (--column ROLE=NAME)"
-
-
 def findings_lines(findings: Sequence[Check]) -> list[Padding]:
     """Return what the data cannot tell, as remarks."""
     return [_remark(check, "limitation") for check in findings if not check.passed]
-
-
-def _header_comment(source: str) -> str:
-    end = source.find("*/")
-    return source[: end + 2] if end >= 0 else ""
-
-
-def dataset_lines(dataset: Dataset, about: Mapping[str, str]) -> list[str | Table]:
-    """Return a dataset's page: what it is and its rows, of many the first.
-
-    Numbers are shown with six digits.
-    """
-    frame = dataset.to_frame()
-    rows = [
-        tuple(_cell(cell) for cell in row)
-        for row in _first_of(frame).itertuples(index=False)
-    ]
-    header = tuple(str(c) for c in frame.columns)
-    lines: list[str | Table] = [
-        f"[bold]{escape(key)}[/]: {escape(text)}" for key, text in about.items() if text
-    ]
-    table = list_table("", header, rows)
-    _say_how_many(table, len(frame))
-    return [*lines, table]
-
-
-def _cell(value: Any) -> str:
-    """Return a cell of a dataset; whole numbers are whole, a missing one is empty."""
-    if not isinstance(value, float):
-        return str(value)
-    return "" if math.isnan(value) else f"{value:.6g}"
