@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan import priors as pr
+from hbstan.data.findings import ALONE
 from hbstan.errors import DataError, PriorError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def resolve_priors(
             )
     sourced = data.family_priors.get(model.family, {})
     lacking = [n for n in legal if n not in wanted and n not in sourced]
-    if lacking and data.J == 1:
+    if lacking and any(found.detail == ALONE for found in data.findings()):
         raise _single(model, data, lacking)
     defaults = model.defaults(data) if lacking else {}
     chosen = {}

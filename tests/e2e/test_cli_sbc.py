@@ -397,7 +397,7 @@ def test_a_store_that_is_there_is_not_touched_unasked(
     command = Command(kept, bare_env)
     before = (kept / "res" / "summary.json").read_bytes()
     ran = command(*FEW, "--out", "res", code=2)
-    assert "holds simulations of this run already" in ran.err
+    assert "holds simulations already" in ran.err
     assert "--resume" in ran.err
     ran = command(*FEW, "--out", "res", "--resume", "--seed", "2", code=2)
     assert "seed is 1 there and 2 here" in ran.err

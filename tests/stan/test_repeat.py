@@ -358,5 +358,5 @@ def test_what_stanli_cannot_compute_is_refused(
     )
     sampler = repeated(choose("stanli"), own)
     for _ in range(2):
-        with pytest.raises(NotSupportedError, match="to_complex"):
+        with pytest.raises(NotSupportedError, match="complex c, and stanli has"):
             sampler({}, BASE)
