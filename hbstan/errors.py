@@ -14,6 +14,7 @@ __all__ = [
     "ConvertError",
     "DataError",
     "EngineWarning",
+    "ExactError",
     "FitError",
     "HbstanError",
     "ModelError",
@@ -70,6 +71,10 @@ class SettingsError(HbstanError):
 
 class FitError(HbstanError):
     """A saved fit that cannot be read, or a fit without what was asked of it."""
+
+
+class ExactError(HbstanError):
+    """A posterior without an exact form, or one that was not integrated accurately."""
 
 
 class StoreError(HbstanError):

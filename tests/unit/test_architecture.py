@@ -29,7 +29,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("includes", "program", "compile", "staging", "backends", "toolchain"),
     ("convert", "plan", "parameterization", "saved_fit", "provenance"),
     ("diagnostics",),
-    ("fit",),
+    ("fit", "exact"),
     (
         *("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),
         "surrogate",
@@ -66,6 +66,8 @@ HEAVY = ENGINES | {
 LIGHT_FOR: Mapping[str, frozenset[str]] = {
     "cli": frozenset({"typer", "rich"}),
     "report": frozenset({"rich", "jinja2"}),
+    # Nothing loads it before an exact posterior is asked for.
+    "exact": frozenset({"numpy", "scipy", "pandas"}),
 }
 #: Limits without docstrings, and for functions without signatures: neither the
 #: documentation nor a command's list of options makes code too large.

@@ -1,0 +1,365 @@
+"""Integration over hyperparameters: a lattice that grows to where the mass is.
+
+The trapezoidal rule on the whole line converges exponentially for a smooth density
+(Trefethen and Weideman 2014, doi:10.1137/130932132). So the lattice has equal steps of
+a transformed scale, covers all points that matter, found by spreading from the mode,
+and halves the step of an axis until every second point gives the same answer. What the
+rule on every second point gives is an upper bound of the error by far: that of the
+whole is about its square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import optimize
+
+from hbstan.errors import ExactError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hbstan.exact.axes import Axis
+    from hbstan.exact.family import Family
+
+__all__ = ["BLOCK", "Grid", "integrate", "spread"]
+
+#: Points whose log weight lies further below the largest are left out: together they
+#: hold less than 1e-12 of the mass.
+_CUT = 34.0
+#: Points beyond which a posterior is given up.
+_MOST_POINTS = 400_000
+#: Most halvings of all axes together.
+_MOST_HALVINGS = 12
+#: Numbers that an array of points by items holds at a time.
+BLOCK = 2_000_000
+#: Room for the integer coordinates of a point in one 64-bit key.
+_BASE, _OFFSET = 2**15, 2**14
+
+
+@dataclass
+class Grid:
+    """A lattice of hyperparameters with its weights.
+
+    Parameters
+    ----------
+    axes : tuple of Axis
+    centre, width : ndarray of shape (axes,)
+        Of the transformation from ``u`` to ``t``.
+    step : ndarray of shape (axes,)
+        Steps of ``u``.
+    index : ndarray of int, shape (points, axes)
+        Places on the lattice.
+    log_density : ndarray of shape (points,)
+        Of likelihood and priors, as a density of ``u``.
+    """
+
+    axes: tuple[Axis, ...]
+    centre: NDArray[np.float64]
+    width: NDArray[np.float64]
+    step: NDArray[np.float64]
+    index: NDArray[np.int64]
+    log_density: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def t(self) -> NDArray[np.float64]:
+        """The points."""
+        return self.t_of(self.index * self.step)
+
+    def t_of(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return points from their places ``u``."""
+        columns = [
+            self.centre[k] + self.width[k] * _bent(u[..., k], axis.bend)
+            for k, axis in enumerate(self.axes)
+        ]
+        return np.stack(columns, -1) if columns else np.zeros(u.shape)
+
+    def u_of(self, t: Any, k: int) -> NDArray[np.float64]:
+        """Return the place on axis ``k`` of a value of ``t``."""
+        z = (np.asarray(t) - self.centre[k]) / self.width[k]
+        bend = self.axes[k].bend
+        return np.asarray(np.arcsinh(bend * z) / bend if bend else z)
+
+    def log_slope(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log of the Jacobian from ``u`` to ``t``."""
+        out = np.full(u.shape[:-1], float(np.log(self.width).sum()))
+        for k, axis in enumerate(self.axes):
+            if axis.bend:
+                z = np.abs(axis.bend * u[..., k])
+                out += z + np.log1p(np.exp(-2.0 * z)) - np.log(2.0)
+        return out
+
+    def slope(self, u: Any, k: int) -> NDArray[np.float64]:
+        """Return dt/du of axis ``k``."""
+        return np.asarray(self.width[k] * np.cosh(self.axes[k].bend * np.asarray(u)))
+
+    @property
+    def log_weight(self) -> NDArray[np.float64]:
+        """Logarithms of the weights, which sum to the evidence."""
+        return self.log_density + float(np.log(self.step).sum())
+
+    @property
+    def log_evidence(self) -> float:
+        """Log of the integral over the hyperparameters."""
+        return log_sum(self.log_weight)
+
+    def rows(self) -> NDArray[np.float64]:
+        """Return log weights: of all points, and of every second one on each axis.
+
+        Returns
+        -------
+        ndarray of shape (1 + axes, points)
+            Not normalised; ``-inf`` where a point is not used.
+        """
+        out = [self.log_weight]
+        for k in range(len(self.axes)):
+            even = self.index[:, k] % 2 == 0
+            out.append(np.where(even, self.log_weight + np.log(2.0), -np.inf))
+        return np.stack(out)
+
+    def weights(self) -> NDArray[np.float64]:
+        """Return :meth:`rows`, normalised, as probabilities."""
+        rows = self.rows()
+        w = np.exp(rows - rows.max(1, keepdims=True))
+        return np.asarray(w / w.sum(1, keepdims=True))
+
+
+def _bent(u: NDArray[np.float64], bend: float) -> NDArray[np.float64]:
+    return np.asarray(np.sinh(bend * u) / bend if bend else u)
+
+
+def log_sum(values: NDArray[np.float64]) -> float:
+    """Return ``log(sum(exp(values)))``."""
+    top = float(values.max())
+    return top + float(np.log(np.exp(values - top).sum()))
+
+
+def spread(
+    values: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weighted means and standard deviations: one a row of weights."""
+    mean = weights @ values
+    square = np.stack(
+        [w @ (values - m) ** 2 for w, m in zip(weights, mean, strict=True)]
+    )
+    return mean, np.sqrt(square)
+
+
+class _Builder:
+    """A lattice while it grows."""
+
+    def __init__(self, family: Family, priors: bool = True) -> None:
+        self.family = family
+        centre, width = _middle(family)
+        d = len(family.axes)
+        self.grid = Grid(
+            family.axes, centre, width, np.ones(d), np.empty((0, d), np.int64)
+        )
+        self.used = family.counts > 0
+        #: The largest log weight of each group's own leave-one-out posterior.
+        self.peak = np.full(int(self.used.sum()), -np.inf)
+        self.best = -np.inf
+        self.matters = np.empty(0, bool)
+        self.flood(np.zeros((1, d), np.int64))
+
+    def flood(self, frontier: NDArray[np.int64]) -> None:
+        """Evaluate points, and on from those that matter to their neighbours."""
+        grid = self.grid
+        while len(frontier):
+            density, matters = self._evaluate(frontier)
+            grid.index = np.concatenate([grid.index, frontier])
+            grid.log_density = np.concatenate([grid.log_density, density])
+            self.matters = np.concatenate([self.matters, matters])
+            if len(grid.index) > _MOST_POINTS or np.abs(grid.index).max(
+                initial=0
+            ) >= _OFFSET:
+                raise ExactError(
+                    "the posterior's mass is spread over more than "
+                    f"{_MOST_POINTS} points of its hyperparameters: "
+                    f"{', '.join(a.name for a in grid.axes)}.",
+                    remedy="Is every prior proper, and no tail heavier than Cauchy's? "
+                    "Give narrower priors, or sample with hb.fit.",
+                )
+            frontier = self._unknown(_neighbours(frontier[matters]))
+
+    def halve(self, k: int) -> None:
+        """Halve the step of axis ``k``."""
+        grid = self.grid
+        grid.index[:, k] *= 2
+        grid.step[k] /= 2.0
+        old = grid.index[self.matters]
+        sides = []
+        for sign in (-1, 1):
+            moved = old.copy()
+            moved[:, k] += sign
+            sides.append(moved)
+        self.flood(self._unknown(np.concatenate(sides)))
+
+    def _unknown(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        if not len(index):
+            return index
+        _, first = np.unique(_keys(index), return_index=True)
+        index = index[first]
+        return index[~np.isin(_keys(index), _keys(self.grid.index))]
+
+    def _evaluate(
+        self, index: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        u = index * self.grid.step
+        t = self.grid.t_of(u)
+        density = log_posterior(self.family, t) + self.grid.log_slope(u)
+        if not len(self.grid.axes):
+            return density, np.ones(len(density), bool)
+        self.best = max(self.best, float(density.max()))
+        matters = density > self.best - _CUT
+        # A group left out may shift the mass to where the posterior has none: its
+        # points belong to the lattice too, if they border on the others.
+        size = max(1, BLOCK // max(1, len(self.used)))
+        near = np.flatnonzero(density > self.best - 4.0 * _CUT)
+        for start in range(0, len(near), size):
+            rows = near[start : start + size]
+            ratio = density[rows, None] - self.family.terms(t[rows])[:, self.used]
+            self.peak = np.maximum(self.peak, ratio.max(0, initial=-np.inf))
+            matters[rows] |= (ratio > self.peak - _CUT).any(1)
+        return density, matters
+
+
+def _keys(index: NDArray[np.int64]) -> NDArray[np.int64]:
+    key = np.zeros(len(index), np.int64)
+    for k in range(index.shape[1]):
+        key = key * _BASE + (index[:, k] + _OFFSET)
+    return key
+
+
+def _neighbours(index: NDArray[np.int64]) -> NDArray[np.int64]:
+    steps = np.eye(index.shape[1], dtype=np.int64)
+    steps = np.concatenate([steps, -steps])
+    return (index[:, None, :] + steps[None]).reshape(-1, index.shape[1])
+
+
+def log_posterior(family: Family, t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log likelihood plus log priors, as a density of ``t``."""
+    out = np.zeros(len(t))
+    for k, axis in enumerate(family.axes):
+        out += axis.log_prior(t[:, k])
+    alive = np.isfinite(out)
+    out[~alive] = -np.inf
+    size = max(1, BLOCK // max(1, len(family.counts)))
+    rows = np.flatnonzero(alive)
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        out[part] += family.total(t[part])
+    return np.where(np.isnan(out), -np.inf, out)
+
+
+def _middle(
+    family: Family,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mode and the distances from it at which the density falls by e^-0.5.
+
+    The search starts from the best of a coarse net of prior quantiles and the family's
+    own guesses; where it ends decides how many points are needed, not what they say.
+    """
+    d = len(family.axes)
+    if not d:
+        return np.zeros(0), np.zeros(0)
+    quantiles = [axis.quantile([0.02, 0.25, 0.5, 0.75, 0.98]) for axis in family.axes]
+    unit = np.array([max((q[3] - q[1]) / 1.35, 1e-8) for q in quantiles])
+    net = np.stack(np.meshgrid(*quantiles, indexing="ij"), -1).reshape(-1, d)
+    tried = np.concatenate([family.starts(), net])
+    value = log_posterior(family, tried)
+    if not np.isfinite(value).any():
+        raise ExactError(
+            "the posterior density is 0 wherever it was tried.",
+            remedy="Do the priors allow the data at all?",
+        )
+    start = tried[int(np.argmax(value))]
+
+    def minus(t: NDArray[np.float64]) -> float:
+        found = float(log_posterior(family, t[None])[0])
+        return -found if np.isfinite(found) else 1e300
+
+    corners = np.concatenate([start[None], start + 0.5 * np.diag(unit)])
+    options = {
+        "initial_simplex": corners,
+        "fatol": 0.02,
+        "xatol": np.inf,
+        "maxfev": 400 * d,
+    }
+    found = optimize.minimize(minus, start, method="Nelder-Mead", options=options)
+    mode = np.asarray(found.x, dtype=float)
+    return mode, _widths(lambda t: log_posterior(family, t), mode, -found.fun, unit)
+
+
+def _widths(
+    density: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    mode: NDArray[np.float64],
+    top: float,
+    unit: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    away = 2.0 ** np.arange(-24.0, 7.0)
+    out = []
+    for k in range(len(mode)):
+        sides = []
+        for sign in (-1.0, 1.0):
+            t = np.repeat(mode[None], len(away), 0)
+            t[:, k] += sign * away * unit[k]
+            drop = top - density(t)
+            far = np.flatnonzero(drop > 0.5)
+            first = int(far[0]) if len(far) else len(away) - 1
+            # Between two powers of 2 the drop is about quadratic.
+            ratio = 0.5 / max(float(drop[first]), 1e-3)
+            sides.append(away[first] * unit[k] * np.sqrt(min(1.0, max(ratio, 0.1))))
+        out.append(2.0 / (1.0 / sides[0] + 1.0 / sides[1]))
+    return np.array(out)
+
+
+def integrate(family: Family, tolerance: float) -> tuple[Grid, NDArray[np.float64]]:
+    """Put a family's hyperparameters on a lattice that is fine enough.
+
+    Parameters
+    ----------
+    family : Family
+    tolerance : float
+        How much the lattice with every second point may differ: in the log evidence,
+        and in means and standard deviations of ``t``, in standard deviations.
+
+    Returns
+    -------
+    Grid
+    ndarray of shape (axes,)
+        The difference that each axis makes.
+
+    Raises
+    ------
+    ExactError
+        If the tolerance cannot be reached.
+    """
+    builder = _Builder(family)
+    for _ in range(_MOST_HALVINGS):
+        error = differences(builder.grid)
+        if (error <= tolerance).all():
+            return builder.grid, error
+        for k in np.flatnonzero(error > tolerance):
+            builder.halve(int(k))
+    names = ", ".join(a.name for a in family.axes)
+    raise ExactError(
+        f"the integral over {names} was not found to {tolerance:g}: two lattices still "
+        f"differ by {float(error.max()):.2g}.",
+        remedy="Allow a larger tolerance, or sample with hb.fit.",
+    )
+
+
+def differences(grid: Grid) -> NDArray[np.float64]:
+    """Return by how much every second point of each axis gives another answer."""
+    if not len(grid.axes):
+        return np.zeros(0)
+    rows = grid.rows()
+    evidence = np.array([log_sum(row) for row in rows])
+    mean, sd = spread(grid.t, grid.weights())
+    scale = np.maximum(sd[0], 1e-300)
+    apart = np.maximum(np.abs(mean[1:] - mean[0]), np.abs(sd[1:] - sd[0])) / scale
+    return np.maximum(np.abs(evidence[1:] - evidence[0]), apart.max(1))
