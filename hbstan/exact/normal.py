@@ -214,15 +214,18 @@ class NormalGroups:
         rest = (self._y - centre) ** 2 / spread
         return np.asarray(g.own - 0.5 * (rest + np.log(spread) + _LOG_2PI))
 
-    def moments(self, t: NDArray[np.float64]) -> dict[str, Moments]:
+    def moments(
+        self, t: NDArray[np.float64], items: slice = slice(None)
+    ) -> dict[str, Moments]:
         """See :class:`hbstan.exact.family.Family`; all quantities are normal."""
         g = self._given(t)
-        v = g.tau2 + g.error2
-        shared = self.counts * g.tau2 / v
-        centre = g.mean @ self._x.T
-        around = np.einsum("jq,pqr,jr->pj", self._x, g.cov, self._x, optimize=True)
+        x, y = self._x[items], self._y[items]
+        v = g.tau2 + g.error2[:, items]
+        shared = self.counts[items] * g.tau2 / v
+        centre = g.mean @ x.T
+        around = np.einsum("jq,pqr,jr->pj", x, g.cov, x, optimize=True)
         theta = Moments(
-            self._centre + centre + shared * (self._y - centre),
+            self._centre + centre + shared * (y - centre),
             g.tau2 * (1.0 - shared) + (1.0 - shared) ** 2 * around,
         )
         out = {"theta": theta}

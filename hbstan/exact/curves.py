@@ -1,0 +1,302 @@
+"""Distributions from lattices: of a hyperparameter, of mixtures, of groups.
+
+A density that the lattice resolves is known between its points too: it is the sum of
+cardinal sines of its values there (the sampling theorem), whose integral is the sine
+integral. That holds for a hyperparameter's own distribution, and for a group's that all
+but coincides with the population's middle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from scipy import special
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hbstan.exact.lattice import Grid
+
+__all__ = ["Curves", "HasCurves", "Marginal", "mixture_cdf", "mixture_quantiles"]
+
+#: Of a normal mixture: steps of the search for a quantile.
+_STEPS = 60
+#: A group's density: its range and step in units of its standard deviation.
+_REACH, _FINE = 14.0, 0.1
+#: Numbers in one array of densities.
+_BLOCK = 4_000_000
+
+
+class Marginal:
+    """The distribution of one hyperparameter.
+
+    Parameters
+    ----------
+    grid : Grid
+    weights : ndarray of shape (points,)
+    k : int
+        Which axis.
+    """
+
+    def __init__(self, grid: Grid, weights: NDArray[np.float64], k: int) -> None:
+        self.grid, self.k = grid, k
+        first = int(grid.index[:, k].min())
+        self.mass = np.bincount(grid.index[:, k] - first, weights)
+        self.u = (np.arange(len(self.mass)) + first) * grid.step[k]
+
+    def cdf(self, x: Any) -> NDArray[np.float64]:
+        """Return P(hyperparameter <= x)."""
+        axis = self.grid.axes[self.k]
+        return self._below(self.grid.u_of(axis.inverse(x), self.k))
+
+    def _below(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        v = (np.asarray(u)[..., None] - self.u) / self.grid.step[self.k]
+        with np.errstate(invalid="ignore"):
+            sine = special.sici(np.pi * np.clip(v, -1e6, 1e6))[0]
+        return np.clip((0.5 + sine / np.pi) @ self.mass, 0.0, 1.0)
+
+    def quantile(self, q: Any) -> NDArray[np.float64]:
+        """Return quantiles, by bisection."""
+        q = np.asarray(q, dtype=float)
+        low = np.full(q.shape, self.u[0] - self.grid.step[self.k])
+        high = np.full(q.shape, self.u[-1] + self.grid.step[self.k])
+        for _ in range(_STEPS):
+            middle = 0.5 * (low + high)
+            under = self._below(middle) < q
+            low, high = np.where(under, middle, low), np.where(under, high, middle)
+        axis, bend = self.grid.axes[self.k], self.grid.axes[self.k].bend
+        u = 0.5 * (low + high)
+        z = np.sinh(bend * u) / bend if bend else u
+        return axis.value(self.grid.centre[self.k] + self.grid.width[self.k] * z)
+
+
+def mixture_cdf(
+    x: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    sd: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return distribution functions of mixtures of normals.
+
+    Parameters
+    ----------
+    x : ndarray of shape (items,)
+    weights : ndarray of shape (points,)
+    mean, sd : ndarray of shape (points, items)
+
+    Returns
+    -------
+    ndarray of shape (items,)
+    """
+    return np.asarray(weights @ special.ndtr((x - mean) / np.maximum(sd, 1e-300)))
+
+
+def mixture_quantiles(
+    q: float,
+    weights: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    sd: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return one quantile of mixtures of normals; see :func:`mixture_cdf`."""
+    z = special.ndtri(q)
+    # The quantile lies between the least and the largest of the components'.
+    own = mean + z * sd
+    low, high = own.min(0), own.max(0)
+    centre = weights @ mean
+    x = centre + z * np.sqrt(weights @ (sd**2 + (mean - centre) ** 2))
+    x = np.clip(x, low, high)
+    safe = np.maximum(sd, 1e-300)
+    for _ in range(_STEPS):
+        distance = (x - mean) / safe
+        over = weights @ special.ndtr(distance) - q
+        density = weights @ (np.exp(-0.5 * distance**2) / safe) / np.sqrt(2.0 * np.pi)
+        low, high = np.where(over < 0, x, low), np.where(over < 0, high, x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = x - over / density
+        inside = (moved > low) & (moved < high)
+        new = np.where(inside, moved, 0.5 * (low + high))
+        done = np.abs(new - x) <= 1e-9 * (np.abs(high - low) + np.abs(x) * 1e-3)
+        x = new
+        if (done | (np.abs(over) < 1e-10)).all():
+            break
+    return np.asarray(x)
+
+
+class HasCurves(Protocol):
+    """A family whose groups' distributions are no mixtures of normals."""
+
+    def log_likelihood(
+        self, theta: NDArray[np.float64], items: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return items' log likelihoods, less their maxima: (theta, items)."""
+
+    def log_population(
+        self, theta: NDArray[np.float64], t: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return log densities of a group's parameter: (theta, points)."""
+
+    def narrow(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the population's standard deviation: (points,)."""
+
+
+class Curves:
+    """Distributions of groups' own parameters, given their likelihoods' integrals.
+
+    Parameters
+    ----------
+    family : HasCurves
+    grid : Grid
+    weights : ndarray of shape (points,)
+    terms : ndarray of shape (points, items)
+        Log integrals, 0 for groups without data.
+    """
+
+    def __init__(
+        self,
+        family: HasCurves,
+        grid: Grid,
+        weights: NDArray[np.float64],
+        terms: NDArray[np.float64],
+    ) -> None:
+        keep = weights > 1e-13
+        self.family, self.grid = family, grid
+        self.t, self.index = grid.t[keep], grid.index[keep]
+        self.log_weight, self.terms = np.log(weights[keep]), terms[keep]
+
+    def density(
+        self, theta: NDArray[np.float64], items: NDArray[np.int64], data: bool = True
+    ) -> NDArray[np.float64]:
+        """Return posterior densities at ``theta``, not normalised: (theta, items)."""
+        scaled = np.repeat(self.log_weight[:, None], max(1, len(items)), 1)
+        if data:
+            scaled = scaled - self.terms[:, items]
+        scaled -= scaled.max(0)
+        population = self._population(theta)
+        out = population @ np.exp(scaled)
+        if data:
+            out *= np.exp(self.family.log_likelihood(theta, items))
+        return np.asarray(np.maximum(out, 0.0))
+
+    def _population(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return densities of a group's parameter at ``theta``: (theta, points).
+
+        A population narrower than the lattice's step would leave gaps between one
+        point's and the next one's. There the normal density is cut off at the
+        frequency that the lattice can tell, which fills them.
+        """
+        out = np.exp(self.family.log_population(theta, self.t))
+        u = self.index[:, 0] * self.grid.step[0]
+        slope, step = self.grid.slope(u, 0), self.grid.step[0]
+        narrow = self.family.narrow(self.t) / slope
+        thin = np.flatnonzero(narrow < step)
+        if len(thin):
+            place = self.grid.u_of(theta, 0)[:, None] - u[thin]
+            sd = np.maximum(narrow[thin], 1e-3 * step)
+            out[:, thin] = _cut_off(place, sd, float(step)) / self.grid.slope(
+                self.grid.u_of(theta, 0), 0
+            )[:, None]
+        return np.asarray(out)
+
+    def tables(
+        self, mean: NDArray[np.float64], sd: NDArray[np.float64], data: bool = True
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Return (items, theta, distribution function at theta) of all items.
+
+        Parameters
+        ----------
+        mean, sd : ndarray of shape (items,)
+            Of the posterior: they say where to look.
+        """
+        out = []
+        octave = np.floor(np.log2(np.maximum(sd, 1e-9)))
+        for size in np.unique(octave):
+            members = np.flatnonzero(octave == size)
+            order = members[np.argsort(mean[members], kind="stable")]
+            least, reach = float(sd[order].min()), _REACH * float(sd[order].max())
+            # Neighbours share a net of points; far ones have nets of their own.
+            place = np.floor((mean[order] - mean[order[0]]) / (8.0 * reach))
+            for chunk in np.split(order, np.flatnonzero(np.diff(place)) + 1):
+                low, high = mean[chunk].min() - reach, mean[chunk].max() + reach
+                theta = np.arange(low, high, _FINE * least)
+                most = max(1, _BLOCK // len(theta))
+                for start in range(0, len(chunk), most):
+                    part = chunk[start : start + most]
+                    density = self.density(theta, part, data)
+                    out.append((part, theta, _cumulative(theta, density)))
+        return out
+
+    def quantiles(
+        self,
+        probabilities: tuple[float, ...],
+        mean: NDArray[np.float64],
+        sd: NDArray[np.float64],
+        data: bool = True,
+    ) -> NDArray[np.float64]:
+        """Return quantiles: (probabilities, items)."""
+        found = np.full((len(probabilities), len(mean)), np.nan)
+        for items, theta, below in self.tables(mean, sd, data):
+            for column, item in enumerate(items):
+                f = below[:, column]
+                for row, q in enumerate(probabilities):
+                    found[row, item] = _invert(theta, f, q)
+        return found
+
+    def cdf(
+        self,
+        x: NDArray[np.float64],
+        mean: NDArray[np.float64],
+        sd: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return P(parameter <= x), one x an item."""
+        found = np.full(len(mean), np.nan)
+        for items, theta, below in self.tables(mean, sd):
+            for column, item in enumerate(items):
+                found[item] = np.interp(x[item], theta, below[:, column])
+        return found
+
+
+def _cut_off(
+    x: NDArray[np.float64], sd: NDArray[np.float64], step: float
+) -> NDArray[np.float64]:
+    """Return normal densities without frequencies above ``pi / step``.
+
+    ``1/pi`` times the integral of ``cos(w x) exp(-w^2 sd^2 / 2)`` over ``w`` from 0 to
+    ``pi / step``, by the Faddeeva function.
+    """
+    edge = np.pi / step
+    a, b = edge * sd / np.sqrt(2.0), x / (sd * np.sqrt(2.0))
+    wave = np.exp(-1j * edge * x) * special.wofz(-b + 1j * a)
+    value = np.exp(-(b**2)) - np.exp(-(a**2)) * wave.real
+    return np.asarray(value / (sd * np.sqrt(2.0 * np.pi)))
+
+
+def _cumulative(
+    theta: NDArray[np.float64], density: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return distribution functions: trapezoids, with the rule's own next term."""
+    step = theta[1] - theta[0]
+    below = np.cumsum(density, 0) - 0.5 * (density + density[:1])
+    below -= np.gradient(density, axis=0) / 12.0
+    whole = below[-1]
+    below = np.maximum.accumulate(np.maximum(below, 0.0), 0) / whole
+    return np.asarray(below) if step > 0 else below
+
+
+def _invert(
+    theta: NDArray[np.float64], below: NDArray[np.float64], q: float
+) -> float:
+    """Return where a distribution function is ``q``, by a parabola through it."""
+    i = int(np.clip(np.searchsorted(below, q), 2, len(theta) - 2))
+    part = slice(i - 2, i + 2)
+    x, f = theta[part], below[part]
+    if (np.diff(f) <= 0).any():
+        return float(np.interp(q, below, theta))
+    # Newton's form of the cubic through four points of the inverse function.
+    c = x.copy()
+    for k in range(1, 4):
+        c[k:] = (c[k:] - c[k - 1 : -1]) / (f[k:] - f[:-k])
+    value = c[3]
+    for k in (2, 1, 0):
+        value = value * (q - f[k]) + c[k]
+    return float(value)
