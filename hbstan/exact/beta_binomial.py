@@ -130,9 +130,7 @@ def _rise(a: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]
     series = (
         (big - 0.5) * np.log1p(y / big) + y * np.log(far) - y + _tail(far) - _tail(big)
     )
-    return np.where(
-        a >= _LARGE, series, special.gammaln(a + y) - special.gammaln(a)
-    )
+    return np.where(a >= _LARGE, series, special.gammaln(a + y) - special.gammaln(a))
 
 
 def _tail(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,8 @@ but coincides with the population's middle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from scipy import special
@@ -18,7 +19,19 @@ if TYPE_CHECKING:
 
     from hbstan.exact.lattice import Grid
 
-__all__ = ["Curves", "HasCurves", "Marginal", "mixture_cdf", "mixture_quantiles"]
+__all__ = [
+    "Curves",
+    "HasCurves",
+    "Marginal",
+    "find_cdf",
+    "find_quantiles",
+    "mixture_cdf",
+    "mixture_quantiles",
+    "nets",
+]
+
+#: (items, points, densities at the points), of some items at a time.
+Tables: TypeAlias = Iterator[tuple[Any, Any, Any]]
 
 #: Of a normal mixture: steps of the search for a quantile.
 _STEPS = 60
@@ -82,14 +95,22 @@ def mixture_cdf(
     Parameters
     ----------
     x : ndarray of shape (items,)
-    weights : ndarray of shape (points,)
+    weights : ndarray of shape (points,) or (points, items)
     mean, sd : ndarray of shape (points, items)
 
     Returns
     -------
     ndarray of shape (items,)
     """
-    return np.asarray(weights @ special.ndtr((x - mean) / np.maximum(sd, 1e-300)))
+    return _mixed(weights, special.ndtr((x - mean) / np.maximum(sd, 1e-300)))
+
+
+def _mixed(
+    weights: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return weighted sums over points; weights may be each item's own."""
+    own = weights.ndim == 2
+    return np.asarray((weights * values).sum(0) if own else weights @ values)
 
 
 def mixture_quantiles(
@@ -103,14 +124,15 @@ def mixture_quantiles(
     # The quantile lies between the least and the largest of the components'.
     own = mean + z * sd
     low, high = own.min(0), own.max(0)
-    centre = weights @ mean
-    x = centre + z * np.sqrt(weights @ (sd**2 + (mean - centre) ** 2))
+    centre = _mixed(weights, mean)
+    x = centre + z * np.sqrt(_mixed(weights, sd**2 + (mean - centre) ** 2))
     x = np.clip(x, low, high)
     safe = np.maximum(sd, 1e-300)
     for _ in range(_STEPS):
         distance = (x - mean) / safe
-        over = weights @ special.ndtr(distance) - q
-        density = weights @ (np.exp(-0.5 * distance**2) / safe) / np.sqrt(2.0 * np.pi)
+        over = _mixed(weights, special.ndtr(distance)) - q
+        density = _mixed(weights, np.exp(-0.5 * distance**2) / safe)
+        density /= np.sqrt(2.0 * np.pi)
         low, high = np.where(over < 0, x, low), np.where(over < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = x - over / density
@@ -193,67 +215,74 @@ class Curves:
         if len(thin):
             place = self.grid.u_of(theta, 0)[:, None] - u[thin]
             sd = np.maximum(narrow[thin], 1e-3 * step)
-            out[:, thin] = _cut_off(place, sd, float(step)) / self.grid.slope(
-                self.grid.u_of(theta, 0), 0
-            )[:, None]
+            out[:, thin] = (
+                _cut_off(place, sd, float(step))
+                / self.grid.slope(self.grid.u_of(theta, 0), 0)[:, None]
+            )
         return np.asarray(out)
 
     def tables(
         self, mean: NDArray[np.float64], sd: NDArray[np.float64], data: bool = True
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
-        """Return (items, theta, distribution function at theta) of all items.
+    ) -> Tables:
+        """Yield (items, theta, density at theta) of all items.
 
         Parameters
         ----------
         mean, sd : ndarray of shape (items,)
             Of the posterior: they say where to look.
+        data : bool
+            Whether groups have their data, or are new.
         """
-        out = []
-        octave = np.floor(np.log2(np.maximum(sd, 1e-9)))
-        for size in np.unique(octave):
-            members = np.flatnonzero(octave == size)
-            order = members[np.argsort(mean[members], kind="stable")]
-            least, reach = float(sd[order].min()), _REACH * float(sd[order].max())
-            # Neighbours share a net of points; far ones have nets of their own.
-            place = np.floor((mean[order] - mean[order[0]]) / (8.0 * reach))
-            for chunk in np.split(order, np.flatnonzero(np.diff(place)) + 1):
-                low, high = mean[chunk].min() - reach, mean[chunk].max() + reach
-                theta = np.arange(low, high, _FINE * least)
-                most = max(1, _BLOCK // len(theta))
-                for start in range(0, len(chunk), most):
-                    part = chunk[start : start + most]
-                    density = self.density(theta, part, data)
-                    out.append((part, theta, _cumulative(theta, density)))
-        return out
+        for items, theta in nets(mean, sd):
+            yield items, theta, self.density(theta, items, data)
 
-    def quantiles(
-        self,
-        probabilities: tuple[float, ...],
-        mean: NDArray[np.float64],
-        sd: NDArray[np.float64],
-        data: bool = True,
-    ) -> NDArray[np.float64]:
-        """Return quantiles: (probabilities, items)."""
-        found = np.full((len(probabilities), len(mean)), np.nan)
-        for items, theta, below in self.tables(mean, sd, data):
-            for column, item in enumerate(items):
-                f = below[:, column]
-                for row, q in enumerate(probabilities):
-                    found[row, item] = _invert(theta, f, q)
-        return found
 
-    def cdf(
-        self,
-        x: NDArray[np.float64],
-        mean: NDArray[np.float64],
-        sd: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """Return P(parameter <= x), one x an item."""
-        found = np.full(len(mean), np.nan)
-        for items, theta, below in self.tables(mean, sd):
-            for column, item in enumerate(items):
-                found[item] = np.interp(x[item], theta, below[:, column])
+def nets(
+    mean: NDArray[np.float64], sd: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield items of like place and spread with points that resolve them all.
+
+    Items whose mean or sd is not finite are left out.
+    """
+    octave = np.floor(np.log2(np.maximum(sd, 1e-12)))
+    for size in np.unique(octave[np.isfinite(octave + mean)]):
+        members = np.flatnonzero((octave == size) & np.isfinite(mean))
+        order = members[np.argsort(mean[members], kind="stable")]
+        least, reach = float(sd[order].min()), _REACH * float(sd[order].max())
+        # Neighbours share a net of points; far ones have nets of their own.
+        place = np.floor((mean[order] - mean[order[0]]) / (8.0 * reach))
+        for chunk in np.split(order, np.flatnonzero(np.diff(place)) + 1):
+            low, high = mean[chunk].min() - reach, mean[chunk].max() + reach
+            theta = np.arange(low, high, _FINE * least)
+            most = max(1, _BLOCK // len(theta))
+            for start in range(0, len(chunk), most):
+                yield chunk[start : start + most], theta
+
+
+def find_quantiles(
+    tables: Tables, probabilities: tuple[float, ...], items: int
+) -> NDArray[np.float64]:
+    """Return quantiles of tabulated densities: (probabilities, items)."""
+    found = np.full((len(probabilities), items), np.nan)
+    if not probabilities:
         return found
+    for members, theta, density in tables:
+        below = _cumulative(density)
+        for column, item in enumerate(members):
+            for row, q in enumerate(probabilities):
+                found[row, item] = _invert(theta, below[:, column], q)
+    return found
+
+
+def find_cdf(tables: Tables, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return P(parameter <= x) of tabulated densities, one x an item."""
+    found = np.full(len(x), np.nan)
+    for members, theta, density in tables:
+        below = _cumulative(density)
+        for column, item in enumerate(members):
+            f = np.interp(x[item], theta, below[:, column])
+            found[item] = float(f)
+    return found
 
 
 def _cut_off(
@@ -271,21 +300,15 @@ def _cut_off(
     return np.asarray(value / (sd * np.sqrt(2.0 * np.pi)))
 
 
-def _cumulative(
-    theta: NDArray[np.float64], density: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _cumulative(density: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return distribution functions: trapezoids, with the rule's own next term."""
-    step = theta[1] - theta[0]
     below = np.cumsum(density, 0) - 0.5 * (density + density[:1])
     below -= np.gradient(density, axis=0) / 12.0
     whole = below[-1]
-    below = np.maximum.accumulate(np.maximum(below, 0.0), 0) / whole
-    return np.asarray(below) if step > 0 else below
+    return np.asarray(np.maximum.accumulate(np.maximum(below, 0.0), 0) / whole)
 
 
-def _invert(
-    theta: NDArray[np.float64], below: NDArray[np.float64], q: float
-) -> float:
+def _invert(theta: NDArray[np.float64], below: NDArray[np.float64], q: float) -> float:
     """Return where a distribution function is ``q``, by a parabola through it."""
     i = int(np.clip(np.searchsorted(below, q), 2, len(theta) - 2))
     part = slice(i - 2, i + 2)

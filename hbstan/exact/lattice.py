@@ -3,9 +3,9 @@
 The trapezoidal rule on the whole line converges exponentially for a smooth density
 (Trefethen and Weideman 2014, doi:10.1137/130932132). So the lattice has equal steps of
 a transformed scale, covers all points that matter, found by spreading from the mode,
-and halves the step of an axis until every second point gives the same answer. Errors fall
-like ``exp(-c / step)``, so that of the whole is about the square of the difference that
-every second point makes; the power 1.5 of it is reported, which leaves room.
+and halves the step of an axis until every second point gives the same answer. Errors
+fall like ``exp(-c / step)``, so that of the whole is about the square of the difference
+that every second point makes; the power 1.5 of it is reported, which leaves room.
 """
 
 from __future__ import annotations
@@ -175,9 +175,10 @@ class _Builder:
             grid.index = np.concatenate([grid.index, frontier])
             grid.log_density = np.concatenate([grid.log_density, density])
             self.matters = np.concatenate([self.matters, matters])
-            if len(grid.index) > _MOST_POINTS or np.abs(grid.index).max(
-                initial=0
-            ) >= _OFFSET:
+            if (
+                len(grid.index) > _MOST_POINTS
+                or np.abs(grid.index).max(initial=0) >= _OFFSET
+            ):
                 raise ExactError(
                     "the posterior's mass is spread over more than "
                     f"{_MOST_POINTS} points of its hyperparameters: "
@@ -237,6 +238,8 @@ def _keys(index: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _neighbours(index: NDArray[np.int64]) -> NDArray[np.int64]:
+    if not index.shape[1]:
+        return index[:0]
     steps = np.eye(index.shape[1], dtype=np.int64)
     steps = np.concatenate([steps, -steps])
     return (index[:, None, :] + steps[None]).reshape(-1, index.shape[1])

@@ -96,7 +96,9 @@ class NormalGroups:
         for k, (name, prior) in enumerate(self.coefficients.items()):
             if isinstance(prior, pr.StudentT):
                 half = 0.5 * prior.df
-                axes.append(positive(f"prior precision of {name}", pr.Gamma(half, half)))
+                axes.append(
+                    positive(f"prior precision of {name}", pr.Gamma(half, half))
+                )
                 heavy.append(k)
         values = {
             "_y": y - centre,
@@ -127,7 +129,7 @@ class NormalGroups:
         return float(loc), float(scale)
 
     def starts(self) -> NDArray[np.float64]:
-        """Return the moments' estimates of the standard deviations, and smaller ones."""
+        """Return estimates of the standard deviations by moments, and smaller ones."""
         d = len(self.axes)
         if not d:
             return np.zeros((1, 0))
