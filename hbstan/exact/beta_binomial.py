@@ -7,7 +7,7 @@ Skellam (1948), Journal of the Royal Statistical Society B 10, 257-261; Gelman e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy import special
@@ -38,6 +38,7 @@ class BetaBinomial:
     mu, kappa : Prior
     """
 
+    additive: ClassVar[bool] = True
     y: NDArray[np.float64]
     n: NDArray[np.float64]
     counts: NDArray[np.float64]
@@ -105,9 +106,9 @@ class BetaBinomial:
         a, b = self._shapes(t)
         return np.asarray(np.sqrt(special.polygamma(1, a) + special.polygamma(1, b)))
 
-    def inner_error(self) -> float:
+    def inner_error(self) -> NDArray[np.float64]:
         """Nothing inside is approximated."""
-        return 0.0
+        return np.zeros(1)
 
 
 def _beta(

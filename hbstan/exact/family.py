@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,9 @@ class Family(Protocol):
     order of ``axes``.
     """
 
+    #: Whether ``total`` is the sum of ``terms`` over the groups of the likelihood.
+    additive: ClassVar[bool]
+
     @property
     def axes(self) -> tuple[Axis, ...]:
         """The hyperparameters that are put on the lattice."""
@@ -61,5 +64,8 @@ class Family(Protocol):
     def moments(self, t: NDArray[np.float64]) -> dict[str, Moments]:
         """Return moments of the items' own and of the population's quantities."""
 
-    def inner_error(self) -> float:
-        """Return the largest relative error of a group's integral seen so far."""
+    def inner_error(self) -> NDArray[np.float64]:
+        """Return the largest error of a group's integral, at each point of ``terms``.
+
+        Of the last call. One number where there is none.
+        """

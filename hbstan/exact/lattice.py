@@ -10,7 +10,7 @@ that every second point makes; the power 1.5 of it is reported, which leaves roo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from scipy import optimize
 
 from hbstan.errors import ExactError
+from hbstan.exact.nodes import POWER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,19 +26,19 @@ if TYPE_CHECKING:
     from hbstan.exact.axes import Axis
     from hbstan.exact.family import Family
 
-__all__ = ["BLOCK", "POWER", "Grid", "integrate", "log_sum", "spread"]
+__all__ = ["BLOCK", "Grid", "integrate", "log_sum", "spread"]
 
 #: Points whose log weight lies further below the largest are left out: together they
 #: hold less than 1e-12 of the mass.
 _CUT = 34.0
-#: The reported error is this power of the difference that every second point makes.
-POWER = 1.5
 #: Points beyond which a posterior is given up.
 _MOST_POINTS = 400_000
 #: Most halvings of all axes together.
 _MOST_HALVINGS = 12
 #: Numbers that an array of points by items holds at a time.
 BLOCK = 2_000_000
+#: Terms that are kept from the building of a lattice.
+_KEPT = 10_000_000
 #: Room for the integer coordinates of a point in one 64-bit key.
 _BASE, _OFFSET = 2**15, 2**14
 
@@ -57,6 +58,10 @@ class Grid:
         Places on the lattice.
     log_density : ndarray of shape (points,)
         Of likelihood and priors, as a density of ``u``.
+    terms : ndarray of shape (points, items), optional
+        The family's terms, if they were kept.
+    inner_error : ndarray of shape (points,)
+        The largest error of a group's integral.
     """
 
     axes: tuple[Axis, ...]
@@ -65,6 +70,8 @@ class Grid:
     step: NDArray[np.float64]
     index: NDArray[np.int64]
     log_density: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    terms: NDArray[np.float64] | None = None
+    inner_error: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
 
     @property
     def t(self) -> NDArray[np.float64]:
@@ -165,7 +172,18 @@ class _Builder:
         self.peak = np.full(int(self.used.sum()), -np.inf)
         self.best = -np.inf
         self.matters = np.empty(0, bool)
+        #: Terms of all points, as long as they fit.
+        self.terms: list[NDArray[np.float64]] | None = []
+        self.inner: list[NDArray[np.float64]] = []
         self.flood(np.zeros((1, d), np.int64))
+
+    def result(self) -> Grid:
+        """Return the lattice, with its terms if they fit in memory."""
+        if self.terms is not None and len(self.grid.axes):
+            self.grid.terms = np.concatenate(self.terms)
+        if self.inner:
+            self.grid.inner_error = np.concatenate(self.inner)
+        return self.grid
 
     def flood(self, frontier: NDArray[np.int64]) -> None:
         """Evaluate points, and on from those that matter to their neighbours."""
@@ -187,6 +205,29 @@ class _Builder:
                     "Give narrower priors, or sample with hb.fit.",
                 )
             frontier = self._unknown(_neighbours(frontier[matters]))
+
+    def _density(
+        self, t: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return the posterior's log density, and terms if they add up to it."""
+        if not self.family.additive:
+            self.terms = None
+            return log_posterior(self.family, t), None
+        density = log_prior(self.family, t)
+        found = []
+        for rows in blocks(np.arange(len(t)), len(self.family.counts)):
+            part = self.family.terms(t[rows])
+            self.inner.append(np.broadcast_to(self.family.inner_error(), len(rows)))
+            density[rows] += part @ self.family.counts
+            found.append(part)
+            if len(part) < len(t):
+                found, self.terms = [], None
+        terms = found[0] if found else None
+        if self.terms is not None and terms is not None:
+            self.terms.append(terms)
+            if sum(map(len, self.terms)) * terms.shape[1] > _KEPT:
+                self.terms = None
+        return density, terms
 
     def halve(self, k: int) -> None:
         """Halve the step of axis ``k``."""
@@ -213,18 +254,18 @@ class _Builder:
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         u = index * self.grid.step
         t = self.grid.t_of(u)
-        density = log_posterior(self.family, t) + self.grid.log_slope(u)
+        density, terms = self._density(t)
+        density += self.grid.log_slope(u)
         if not len(self.grid.axes):
             return density, np.ones(len(density), bool)
         self.best = max(self.best, float(density.max()))
         matters = density > self.best - _CUT
         # A group left out may shift the mass to where the posterior has none: its
         # points belong to the lattice too, if they border on the others.
-        size = max(1, BLOCK // max(1, len(self.used)))
         near = np.flatnonzero(density > self.best - 4.0 * _CUT)
-        for start in range(0, len(near), size):
-            rows = near[start : start + size]
-            ratio = density[rows, None] - self.family.terms(t[rows])[:, self.used]
+        for rows in blocks(near, len(self.used)):
+            own = self.family.terms(t[rows]) if terms is None else terms[rows]
+            ratio = density[rows, None] - own[:, self.used]
             self.peak = np.maximum(self.peak, ratio.max(0, initial=-np.inf))
             matters[rows] |= (ratio > self.peak - _CUT).any(1)
         return density, matters
@@ -247,17 +288,25 @@ def _neighbours(index: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def log_posterior(family: Family, t: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return log likelihood plus log priors, as a density of ``t``."""
+    out = log_prior(family, t)
+    for rows in blocks(np.flatnonzero(np.isfinite(out)), len(family.counts)):
+        out[rows] += family.total(t[rows])
+    return np.where(np.isnan(out), -np.inf, out)
+
+
+def log_prior(family: Family, t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log priors, as a density of ``t``."""
     out = np.zeros(len(t))
     for k, axis in enumerate(family.axes):
         out += axis.log_prior(t[:, k])
-    alive = np.isfinite(out)
-    out[~alive] = -np.inf
-    size = max(1, BLOCK // max(1, len(family.counts)))
-    rows = np.flatnonzero(alive)
+    return np.where(np.isfinite(out), out, -np.inf)
+
+
+def blocks(rows: NDArray[np.int64], items: int) -> Iterator[NDArray[np.int64]]:
+    """Yield so many rows at a time that arrays of rows by items fit in memory."""
+    size = max(1, BLOCK // max(1, items))
     for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        out[part] += family.total(t[part])
-    return np.where(np.isnan(out), -np.inf, out)
+        yield rows[start : start + size]
 
 
 def _middle(
@@ -347,7 +396,7 @@ def integrate(family: Family, tolerance: float) -> tuple[Grid, NDArray[np.float6
     for _ in range(_MOST_HALVINGS):
         error = differences(builder.grid) ** POWER
         if (error <= tolerance).all():
-            return builder.grid, error
+            return builder.result(), error
         for k in np.flatnonzero(error > tolerance):
             builder.halve(int(k))
     names = ", ".join(a.name for a in family.axes)

@@ -10,7 +10,7 @@ prior of a coefficient is a normal one whose precision is scaled by a gamma vari
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -67,6 +67,7 @@ class NormalGroups:
         The groups of the likelihood; by default all.
     """
 
+    additive: ClassVar[bool] = False
     y: NDArray[np.float64]
     coefficients: Mapping[str, Prior]
     tau: Prior | None = None
@@ -238,9 +239,9 @@ class NormalGroups:
         out["theta_new"] = Moments(first.mean, first.variance + g.tau2)
         return out
 
-    def inner_error(self) -> float:
+    def inner_error(self) -> NDArray[np.float64]:
         """Nothing inside is approximated."""
-        return 0.0
+        return np.zeros(1)
 
 
 def _others(parts: NDArray[np.float64]) -> NDArray[np.float64]:

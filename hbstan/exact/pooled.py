@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy import special
@@ -31,6 +31,7 @@ class PooledBinomial:
     mu : Prior
     """
 
+    additive: ClassVar[bool] = True
     y: NDArray[np.float64]
     n: NDArray[np.float64]
     counts: NDArray[np.float64]
@@ -61,6 +62,6 @@ class PooledBinomial:
         """Return nothing: what groups have is the hyperparameter."""
         return {}
 
-    def inner_error(self) -> float:
+    def inner_error(self) -> NDArray[np.float64]:
         """Nothing inside is approximated."""
-        return 0.0
+        return np.zeros(1)

@@ -14,7 +14,8 @@ from hbstan.exact.curves import (
     mixture_cdf,
     mixture_quantiles,
 )
-from hbstan.exact.lattice import BLOCK, POWER, integrate, log_sum
+from hbstan.exact.lattice import BLOCK, blocks, integrate, log_sum
+from hbstan.exact.nodes import POWER
 from hbstan.exact.normal import NormalGroups
 from hbstan.exact.quantities import FUNCTIONS, Quantity
 
@@ -57,11 +58,10 @@ class Solution:
         self.points = self.grid.t
         self.lattice_error = float(error.max(initial=0.0))
         self.log_evidence = self.grid.log_evidence
-
-    @property
-    def inner_error(self) -> float:
-        """The largest relative error of a group's integral."""
-        return self.family.inner_error()
+        #: The largest relative error of a group's integral where it matters.
+        self.inner_error = float(
+            np.where(self.weights[0] > 1e-9, self.grid.inner_error, 0.0).max()
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -176,8 +176,15 @@ class Solution:
 
     def curves(self, data: bool = True) -> Curves:
         """Return the distributions of groups' own log-odds."""
-        terms = self.family.terms(self.points) * (self.family.counts > 0)
+        every = np.arange(len(self.points))
+        terms = self.terms(every) * (self.family.counts > 0)
         return Curves(self.family, self.grid, self.weights[0], terms)
+
+    def terms(self, points: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the family's terms at points of the lattice, by their places."""
+        if self.grid.terms is not None:
+            return np.asarray(self.grid.terms[points])
+        return self.family.terms(self.points[points])
 
     def left_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each item's log density given the other groups, and its error.
@@ -187,12 +194,10 @@ class Solution:
         used = self.family.counts > 0
         rows = self.grid.rows()
         values = np.empty((len(rows), len(used)))
-        size = max(1, BLOCK // max(1, len(used)))
         tops = np.full((len(rows), len(used)), -np.inf)
         sums = np.zeros((len(rows), len(used)))
-        for start in range(0, len(self.points), size):
-            part = slice(start, start + size)
-            terms = self.family.terms(self.points[part])
+        for part in blocks(np.arange(len(self.points)), len(used)):
+            terms = self.terms(part)
             signed = np.where(used, -terms, terms)
             for r, row in enumerate(rows[:, part]):
                 found = row[:, None] + signed

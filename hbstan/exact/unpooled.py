@@ -21,8 +21,7 @@ from hbstan.exact.curves import (
     mixture_quantiles,
     nets,
 )
-from hbstan.exact.lattice import POWER
-from hbstan.exact.logit_normal import integrals
+from hbstan.exact.nodes import POWER, integrals
 from hbstan.exact.quantities import FUNCTIONS, Quantity
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class Unpooled:
         actual = [np.full(1, self.loc), s, y, self.n[items]]
         flat = [np.broadcast_to(c, shape).ravel() for c in actual]
         value = integrals(*flat, False).log_value.reshape(shape)
-        self.inner_error = max(self.inner_error, found.error)
+        self.inner_error = max(self.inner_error, float(found.error.max()))
         names = ("theta", "theta_var", "p", "p2")
         theta, var, p, p2 = (getattr(found, m).reshape(shape) for m in names)
         for k, power in ((p, 1.0), (p2, 2.0)):
