@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hbstan.compile import compile
     from hbstan.diagnostics import Thresholds, diagnose
     from hbstan.errors import HbstanError
+    from hbstan.exact import ExactPosterior, exact
     from hbstan.fit import Fit, fit
     from hbstan.loo import LooResult, kfold, loo
     from hbstan.pitfalls import pitfalls
@@ -109,6 +110,7 @@ _NAMES = {
     "Checks": "results",
     "Comparison": "compare",
     "Criteria": "workflow",
+    "ExactPosterior": "exact",
     "Exponential": "priors",
     "Fit": "fit",
     "Gamma": "priors",
@@ -137,6 +139,7 @@ _NAMES = {
     "compile": "compile",
     "diagnose": "diagnostics",
     "empirical_bayes": "pooling",
+    "exact": "exact",
     "exceedance": "pooling",
     "explained": "pooling",
     "fit": "fit",
@@ -178,6 +181,7 @@ __all__ = [
     "Checks",
     "Comparison",
     "Criteria",
+    "ExactPosterior",
     "Exponential",
     "Fit",
     "Gamma",
@@ -210,6 +214,7 @@ __all__ = [
     "diagnostics",
     "empirical_bayes",
     "errors",
+    "exact",
     "exceedance",
     "explained",
     "fit",

@@ -136,7 +136,7 @@ def mixture_quantiles(
         low, high = np.where(over < 0, x, low), np.where(over < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = x - over / density
-        inside = (moved > low) & (moved < high)
+        inside = (moved >= low) & (moved <= high)
         new = np.where(inside, moved, 0.5 * (low + high))
         done = np.abs(new - x) <= 1e-9 * (np.abs(high - low) + np.abs(x) * 1e-3)
         x = new
@@ -280,8 +280,11 @@ def find_cdf(tables: Tables, x: NDArray[np.float64]) -> NDArray[np.float64]:
     for members, theta, density in tables:
         below = _cumulative(density)
         for column, item in enumerate(members):
-            f = np.interp(x[item], theta, below[:, column])
-            found[item] = float(f)
+            i = int(np.clip(np.searchsorted(theta, x[item]), 2, len(theta) - 2))
+            part = slice(i - 2, i + 2)
+            value = _cubic(theta[part], below[part, column], float(x[item]))
+            inside = theta[0] <= x[item] <= theta[-1]
+            found[item] = np.clip(value, 0.0, 1.0) if inside else x[item] > theta[0]
     return found
 
 
@@ -309,17 +312,20 @@ def _cumulative(density: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _invert(theta: NDArray[np.float64], below: NDArray[np.float64], q: float) -> float:
-    """Return where a distribution function is ``q``, by a parabola through it."""
+    """Return where a distribution function is ``q``."""
     i = int(np.clip(np.searchsorted(below, q), 2, len(theta) - 2))
     part = slice(i - 2, i + 2)
-    x, f = theta[part], below[part]
-    if (np.diff(f) <= 0).any():
+    if (np.diff(below[part]) <= 0).any():
         return float(np.interp(q, below, theta))
-    # Newton's form of the cubic through four points of the inverse function.
-    c = x.copy()
+    return _cubic(below[part], theta[part], q)
+
+
+def _cubic(x: NDArray[np.float64], y: NDArray[np.float64], at: float) -> float:
+    """Return the value of the cubic through four points, in Newton's form."""
+    c = y.copy()
     for k in range(1, 4):
-        c[k:] = (c[k:] - c[k - 1 : -1]) / (f[k:] - f[:-k])
+        c[k:] = (c[k:] - c[k - 1 : -1]) / (x[k:] - x[:-k])
     value = c[3]
     for k in (2, 1, 0):
-        value = value * (q - f[k]) + c[k]
+        value = value * (at - x[k]) + c[k]
     return float(value)

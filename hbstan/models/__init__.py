@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from hbstan.models.catalogue import get, names
 from hbstan.models.choice import PriorChoice, resolve_priors
-from hbstan.models.entry import Model, Parameter, program_from_file, stan_root
+from hbstan.models.entry import (
+    ExactForm,
+    Model,
+    Parameter,
+    program_from_file,
+    stan_root,
+)
 
 __all__ = [
+    "ExactForm",
     "Model",
     "Parameter",
     "PriorChoice",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hbstan.models import defaults
-from hbstan.models.entry import Model, Parameter
+from hbstan.models.entry import ExactForm, Model, Parameter
 
 __all__ = ["ALTERNATIVES"]
 
@@ -33,6 +33,12 @@ _BINOMIAL_POOLED = Model(
     "binomial_pooled",
     _BDA,
     "complete",
+    exact=ExactForm(
+        "binomial_pooled",
+        {"y": "y", "n": "n"},
+        {"theta": "mu"},
+        (("p", "mu", "inv_logit"), ("p_pop_mean", "mu", "inv_logit")),
+    ),
 )
 _BINOMIAL_UNPOOLED = Model(
     "binomial_unpooled",
@@ -48,6 +54,7 @@ _BINOMIAL_UNPOOLED = Model(
     "binomial_unpooled",
     _BDA,
     "none",
+    exact=ExactForm("unpooled", {"y": "y", "n": "n"}),
 )
 _NORMAL_POOLED = Model(
     "normal_pooled",
@@ -63,6 +70,7 @@ _NORMAL_POOLED = Model(
     "normal_pooled",
     f"{_RUBIN}; {_BDA}",
     "complete",
+    exact=ExactForm("normal", {"y": "y", "error": "sigma"}, {"theta": "mu"}),
 )
 _NORMAL_UNPOOLED = Model(
     "normal_unpooled",
@@ -75,6 +83,7 @@ _NORMAL_UNPOOLED = Model(
     "normal_unpooled",
     f"{_RUBIN}; {_BDA}",
     "none",
+    exact=ExactForm("unpooled", {"y": "y", "error": "sigma"}),
 )
 _STUDENT_T = Model(
     "logit_student_t",

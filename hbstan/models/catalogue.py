@@ -9,7 +9,7 @@ from hbstan.errors import ModelError
 from hbstan.models import defaults
 from hbstan.models.adaptive import adaptive_forms
 from hbstan.models.alternatives import ALTERNATIVES
-from hbstan.models.entry import Model, Parameter
+from hbstan.models.entry import ExactForm, Model, Parameter
 from hbstan.models.systems import SYSTEMS
 
 __all__ = ["get", "names"]
@@ -41,6 +41,23 @@ _LOGIT = "y_j ~ binomial(n_j, inv_logit(theta_j))"
 _NORMAL = "y_j ~ normal(theta_j, sigma_j)"
 _CENTERED = "theta_j ~ normal(mu, tau)"
 _NON_CENTERED = "theta_j = mu + tau * z_j; z_j ~ normal(0, 1)"
+_LOGIT_EXACT = ExactForm(
+    "logit_normal",
+    {"y": "y", "n": "n"},
+    derived=(
+        ("p_pop_median", "mu", "inv_logit"),
+        ("icc", "tau", "icc_logistic"),
+    ),
+)
+_BETA_EXACT = ExactForm(
+    "beta_binomial",
+    {"y": "y", "n": "n"},
+    derived=(
+        ("p_pop_mean", "mu", "identity"),
+        ("icc", "kappa", "icc_concentration"),
+    ),
+)
+_NORMAL_EXACT = ExactForm("normal", {"y": "y", "error": "sigma"})
 _BDA = "Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., chapter 5"
 _PAPASPILIOPOULOS = (
     "Papaspiliopoulos, Roberts and Skold (2007), doi:10.1214/088342307000000014"
@@ -59,6 +76,7 @@ _PLAIN: Mapping[str, Model] = {
             "p",
             "logit",
             f"{_BDA}; {_PAPASPILIOPOULOS}",
+            exact=_LOGIT_EXACT,
         ),
         Model(
             "logit_centered",
@@ -70,6 +88,7 @@ _PLAIN: Mapping[str, Model] = {
             "p",
             "logit",
             f"{_BDA}; {_PAPASPILIOPOULOS}",
+            exact=_LOGIT_EXACT,
         ),
         Model(
             "beta_binomial",
@@ -111,6 +130,7 @@ _PLAIN: Mapping[str, Model] = {
             "p",
             "beta_binomial",
             _BDA,
+            exact=_BETA_EXACT,
         ),
         Model(
             "eight_schools_noncentered",
@@ -122,6 +142,7 @@ _PLAIN: Mapping[str, Model] = {
             "theta",
             "eight_schools",
             "Rubin (1981), doi:10.3102/10769986006004377; " + _PAPASPILIOPOULOS,
+            exact=_NORMAL_EXACT,
         ),
         Model(
             "eight_schools_centered",
@@ -133,6 +154,7 @@ _PLAIN: Mapping[str, Model] = {
             "theta",
             "eight_schools",
             "Rubin (1981), doi:10.3102/10769986006004377; " + _PAPASPILIOPOULOS,
+            exact=_NORMAL_EXACT,
         ),
         *ALTERNATIVES,
         *SYSTEMS,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hbstan.data import Dataset
     from hbstan.priors import Prior
 
-__all__ = ["Model", "Parameter", "program_from_file", "stan_root"]
+__all__ = ["ExactForm", "Model", "Parameter", "program_from_file", "stan_root"]
 
 
 #: The bundled dataset of each kind of grouped data.
@@ -53,6 +53,30 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class ExactForm:
+    """How a model's posterior is integrated without sampling; see :mod:`hbstan.exact`.
+
+    Parameters
+    ----------
+    family : str
+        A key of :data:`hbstan.exact.forms.FAMILIES`.
+    data : mapping of str to str
+        The family's arrays, and what the program calls them.
+    names : mapping of str to str
+        Variables of the program that the family calls otherwise: program's name to
+        family's.
+    derived : tuple of (str, str, str)
+        Monotone functions of a hyperparameter: the program's name, the
+        hyperparameter, and a key of :data:`hbstan.exact.quantities.FUNCTIONS`.
+    """
+
+    family: str
+    data: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
+    derived: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Model:
     """An entry of the catalogue.
 
@@ -86,6 +110,9 @@ class Model:
         group, from 0 (non-centered) to 1 (centered).
     predicted : tuple of str
         The parameters that only fits with ``predictive=True`` have.
+    exact : ExactForm, optional
+        How its posterior is integrated; None where it has too many hyperparameters,
+        or groups that depend on each other.
     """
 
     name: str
@@ -102,6 +129,7 @@ class Model:
     example: str = ""
     weighted: bool = False
     predicted: tuple[str, ...] = ()
+    exact: ExactForm | None = None
 
     @property
     def program(self) -> StanProgram:

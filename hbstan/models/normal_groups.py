@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from hbstan import priors as pr
 from hbstan.models.defaults import two_digits
-from hbstan.models.entry import Model, Parameter
+from hbstan.models.entry import ExactForm, Model, Parameter
 
 if TYPE_CHECKING:
     from hbstan.data import Dataset
@@ -28,6 +28,7 @@ _ICC = Parameter("icc", "correlation of two observations of a group", "proportio
 _Z = Parameter("z", "standardised group effect", "tau", dims=_GROUP)
 _XI = Parameter("xi", "partly centered effect", "unit of y^w_centered", dims=_GROUP)
 _X = Parameter("x", "coordinates of z", "tau")
+_EXACT = ExactForm("normal", {"y": "y", "n": "n", "ss": "ss"})
 _BDA = "Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., sections 5.4 and 11.6"
 _FORMS = "Papaspiliopoulos, Roberts and Skold (2007), doi:10.1214/088342307000000014"
 _Y = "y_ij ~ normal(theta_j, sigma)"
@@ -93,6 +94,8 @@ def _model(
         ranked=("mu", "tau", "sigma", "theta"),
         example=example,
         weighted=form == "adaptive",
+        # Effects that sum to zero are no independent draws of a population.
+        exact=None if form == "sum_to_zero" else _EXACT,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hbstan import priors as pr
 from hbstan.models import defaults
-from hbstan.models.entry import Model, Parameter
+from hbstan.models.entry import ExactForm, Model, Parameter
 
 if TYPE_CHECKING:
     from hbstan.data import Dataset
@@ -73,5 +73,10 @@ STUDIES = (
         "Spiegelhalter (2009), doi:10.1111/j.1467-985X.2008.00552.x",
         ranked=("mu", "beta_std", "tau", "theta", "z"),
         example="bcg",
+        exact=ExactForm(
+            "normal",
+            {"y": "y", "error": "sigma", "x": "X"},
+            derived=(("tau2", "tau", "square"),),
+        ),
     ),
 )
