@@ -57,15 +57,16 @@ class BetaBinomial:
         kappa = self.axes[1].inverse(self.axes[1].lower + np.array([0.5, 5, 50, 5e3]))
         return np.column_stack([np.full(4, mu), kappa])
 
-    def _shapes(
+    def shapes(
         self, t: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the two shapes of the population's beta density."""
         kappa = self.axes[1].value(t[:, 1])
         return kappa * special.expit(t[:, 0]), kappa * special.expit(-t[:, 0])
 
     def terms(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """See :class:`hbstan.exact.family.Family`."""
-        a, b = (shape[:, None] for shape in self._shapes(t))
+        a, b = (shape[:, None] for shape in self.shapes(t))
         y, n = self.y[None], self.n[None]
         choose = -special.betaln(y + 1.0, n - y + 1.0) - np.log1p(n)
         return np.asarray(
@@ -78,7 +79,7 @@ class BetaBinomial:
 
     def moments(self, t: NDArray[np.float64]) -> dict[str, Moments]:
         """See :class:`hbstan.exact.family.Family`."""
-        a, b = (shape[:, None] for shape in self._shapes(t))
+        a, b = (shape[:, None] for shape in self.shapes(t))
         seen = self.counts > 0
         y, n = np.where(seen, self.y, 0.0), np.where(seen, self.n, 0.0)
         return {
@@ -96,14 +97,14 @@ class BetaBinomial:
         self, theta: NDArray[np.float64], t: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the log density of a group's log-odds, given points."""
-        a, b = self._shapes(t)
+        a, b = self.shapes(t)
         theta = theta[:, None]
         density = a * special.log_expit(theta) + b * special.log_expit(-theta)
         return np.asarray(density - special.betaln(a, b))
 
     def narrow(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sd of a group's log-odds, given points, where it is small."""
-        a, b = self._shapes(t)
+        a, b = self.shapes(t)
         return np.asarray(np.sqrt(special.polygamma(1, a) + special.polygamma(1, b)))
 
     def inner_error(self) -> NDArray[np.float64]:

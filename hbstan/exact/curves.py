@@ -36,7 +36,7 @@ Tables: TypeAlias = Iterator[tuple[Any, Any, Any]]
 #: Of a normal mixture: steps of the search for a quantile.
 _STEPS = 60
 #: A group's density: its range and step in units of its standard deviation.
-_REACH, _FINE = 14.0, 0.1
+_REACH, _FINE = 14.0, 0.06
 #: Numbers in one array of densities.
 _BLOCK = 4_000_000
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["POWER", "Sums", "choose", "empty_sums", "integrals"]
+__all__ = ["POWER", "Sums", "choose", "conditional_draws", "empty_sums", "integrals"]
 
 #: Step of the nodes, how far their distances grow, and the most of them on a side:
 #: to 60 of the curvature's standard deviations, beyond the tail exp(-|x|).
@@ -109,22 +109,7 @@ def _direct(
     n: NDArray[np.float64],
     moments: bool,
 ) -> Sums:
-    inv = 1.0 / tau**2
-
-    def slope(d: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-        p = 1.0 / (1.0 + np.exp(-np.maximum(mu + d, -700.0)))
-        return y - n * p - d * inv, n * p * (1.0 - p) + inv
-
-    # The mode lies between the prior's and the likelihood's, as a distance from mu,
-    # which has digits left where tau is tiny.
-    pull = y - n * special.expit(mu)
-    far = tau**2 * pull
-    with np.errstate(divide="ignore"):
-        own = special.logit(y / np.maximum(n, 1.0)) - mu
-    own = np.where(n > 0, own, 0.0)
-    low = np.where(pull < 0, np.maximum(far, own), 0.0)
-    high = np.where(pull < 0, 0.0, np.minimum(far, own))
-    d = _root(slope, low, high)
+    d, inv, slope = _mode(mu, tau, y, n)
     width = 1.0 / np.sqrt(slope(d)[1])
     top, near = _direct_log(mu, d, inv, y, n), mu + d
 
@@ -145,6 +130,78 @@ def _direct(
     first, second, p, p2 = means or [value] * 4
     log_value = top + np.log(value) - np.log(tau) - 0.5 * _LOG_2PI + choose(n, y)
     return Sums(log_value, near + first, second - first**2, p, p2, error)
+
+
+def _mode(
+    mu: NDArray[np.float64],
+    tau: NDArray[np.float64],
+    y: NDArray[np.float64],
+    n: NDArray[np.float64],
+    close: float = 0.01,
+) -> tuple[
+    NDArray[np.float64],
+    NDArray[np.float64],
+    Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], ...]],
+]:
+    """Return integrands' modes as distances from ``mu``, 1/tau^2, and their slopes."""
+    inv = 1.0 / tau**2
+
+    def slope(d: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        p = 1.0 / (1.0 + np.exp(-np.maximum(mu + d, -700.0)))
+        return y - n * p - d * inv, n * p * (1.0 - p) + inv
+
+    # The mode lies between the prior's and the likelihood's, as a distance from mu,
+    # which has digits left where tau is tiny.
+    pull = y - n * special.expit(mu)
+    far = tau**2 * pull
+    with np.errstate(divide="ignore"):
+        own = special.logit(y / np.maximum(n, 1.0)) - mu
+    own = np.where(n > 0, own, 0.0)
+    low = np.where(pull < 0, np.maximum(far, own), 0.0)
+    high = np.where(pull < 0, 0.0, np.minimum(far, own))
+    return _root(slope, low, high, close), inv, slope
+
+
+def conditional_draws(
+    mu: NDArray[np.float64],
+    tau: NDArray[np.float64],
+    y: NDArray[np.float64],
+    n: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Draw groups' log-odds given their data and the population.
+
+    By rejection, exactly: a log-concave density with maximum ``c`` lies below ``c`` and
+    below ``c exp(1 - c |x - mode|)``, so that a quarter of proposals is taken (Devroye
+    1986, Non-Uniform Random Variate Generation, section VII.2.2).
+
+    Parameters
+    ----------
+    mu, tau, y, n : ndarray of shape (elements,)
+    rng : numpy.random.Generator
+    """
+    d, inv, _ = _mode(mu, tau, y, n, close=1e-6)
+    top = _direct_log(mu, d, inv, y, n)
+    found = integrals(mu, tau, y, n, False).log_value
+    scale = np.log(tau) + 0.5 * _LOG_2PI - choose(n, y)
+    # The envelope is a little higher: its maximum is known to so many digits.
+    height = np.exp(top - scale - found) * (1.0 + 1e-6)
+    out = np.empty_like(mu)
+    todo = np.arange(len(mu))
+    while len(todo):
+        v = rng.exponential(size=len(todo))
+        tail = rng.random(len(todo)) < 0.5
+        side = np.where(rng.random(len(todo)) < 0.5, -1.0, 1.0)
+        far = np.where(tail, 1.0 + v, rng.random(len(todo)))
+        x = side * far / height[todo]
+        logs = (
+            _direct_log(mu[todo], d[todo] + x, inv[todo], y[todo], n[todo]) - top[todo]
+        )
+        bound = np.minimum(0.0, 1.0 - far)
+        taken = np.log(rng.random(len(todo))) < logs - bound - 1e-6
+        out[todo[taken]] = (mu[todo] + d[todo] + x)[taken]
+        todo = todo[~taken]
+    return out
 
 
 def _direct_log(
@@ -254,6 +311,7 @@ def _root(
     slope: Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], ...]],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
+    close: float = 0.01,
 ) -> NDArray[np.float64]:
     """Find where a falling slope is 0, by Newton steps that stay between bounds."""
     x = 0.5 * (low + high)
@@ -264,7 +322,7 @@ def _root(
         moved = x + step
         inside = (moved >= low) & (moved <= high)
         x = np.where(inside, moved, 0.5 * (low + high))
-        if (np.abs(step) * np.sqrt(bend) < 0.01).all():
+        if (np.abs(step) * np.sqrt(bend) < close).all():
             break
     return x
 

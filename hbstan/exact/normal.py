@@ -239,6 +239,23 @@ class NormalGroups:
         out["theta_new"] = Moments(first.mean, first.variance + g.tau2)
         return out
 
+    def draw(
+        self, t: NDArray[np.float64], rng: np.random.Generator
+    ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+        """Draw coefficients and effects at points, one draw a point."""
+        g = self._given(t)
+        root = np.linalg.cholesky(g.cov)
+        noise = rng.normal(size=g.mean.shape)
+        beta = g.mean + np.einsum("pqr,pr->pq", root, noise)
+        v = g.tau2 + g.error2
+        shared = self.counts * g.tau2 / v
+        centre = beta @ self._x.T
+        theta = self._centre + centre + shared * (self._y - centre)
+        theta = theta + np.sqrt(g.tau2 * (1.0 - shared)) * rng.normal(size=theta.shape)
+        named = {name: beta[:, k] for k, name in enumerate(self.coefficients)}
+        named[self._first] = named[self._first] + self._centre
+        return named, theta
+
     def inner_error(self) -> NDArray[np.float64]:
         """Nothing inside is approximated."""
         return np.zeros(1)

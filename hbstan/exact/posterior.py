@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hbstan.data import Dataset
+    from hbstan.fit import Fit
     from hbstan.priors import Prior
 
 __all__ = ["ExactPosterior", "exact", "exact_of_plan"]
@@ -303,6 +304,24 @@ class ExactPosterior:
             out[groups[first]] = found[items]
             todo[groups[first]] = False
         return out
+
+    def draws(self, draws: int = 4000, seed: int = 1) -> Fit:
+        """Return independent draws as a fit, for everything that works on one.
+
+        Parameters
+        ----------
+        draws : int
+            In one chain: there is no more than one, and no sampler.
+        seed : int
+
+        Returns
+        -------
+        Fit
+        """
+        from hbstan.exact.draws import tree
+        from hbstan.fit import Fit
+
+        return Fit(tree(self, draws, seed))
 
     def record(self) -> dict[str, Any]:
         """Return what was found as JSON-ready data."""

@@ -21,7 +21,7 @@ from hbstan.exact.curves import (
     mixture_quantiles,
     nets,
 )
-from hbstan.exact.nodes import POWER, integrals
+from hbstan.exact.nodes import POWER, conditional_draws, integrals
 from hbstan.exact.quantities import FUNCTIONS, Quantity
 
 if TYPE_CHECKING:
@@ -178,6 +178,21 @@ class Unpooled:
             logs = self.prior.distribution().logpdf(theta)[:, None]
             logs = logs + binomial_log_likelihood(theta, y[items], n[items])
             yield items, theta, np.exp(logs - logs.max(0))
+
+    def draw(
+        self, item: int, draws: int, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draw one item's parameter: its prior's scale, then the parameter."""
+        only = slice(item, item + 1)
+        weights, mean, sd = self._mixture(only)
+        rows = rng.choice(len(weights), draws, p=weights[:, 0])
+        if self.n is None:
+            return np.asarray(rng.normal(mean[rows, 0], sd[rows, 0]))
+        seen = float(self.counts[item] > 0)
+        data = (seen * self.y[item], seen * self.n[item])
+        y, n = (np.full(draws, value) for value in data)
+        loc = np.full(draws, self.loc)
+        return conditional_draws(loc, self.scale[rows], y, n, rng)
 
     def left_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each group's log density: the others say nothing of it."""
