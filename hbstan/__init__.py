@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         simulate,
         toolchain,
     )
+    from hbstan.agreement import Agreement, agrees_with_exact
     from hbstan.assess import Assessment, assess
     from hbstan.compare import Comparison, average, compare
     from hbstan.compile import compile
@@ -103,6 +104,7 @@ _MODULES = (
     "toolchain",
 )
 _NAMES = {
+    "Agreement": "agreement",
     "Assessment": "assess",
     "Beta": "priors",
     "Change": "refit",
@@ -133,6 +135,7 @@ _NAMES = {
     "Thresholds": "diagnostics",
     "Workflow": "workflow",
     "accuracy": "predictive",
+    "agrees_with_exact": "agreement",
     "assess": "assess",
     "average": "compare",
     "compare": "compare",
@@ -174,6 +177,7 @@ _NAMES = {
 
 __all__ = [
     "LKJ",
+    "Agreement",
     "Assessment",
     "Beta",
     "Change",
@@ -203,6 +207,7 @@ __all__ = [
     "Thresholds",
     "Workflow",
     "accuracy",
+    "agrees_with_exact",
     "assess",
     "average",
     "backends",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from hbstan.agreement import has_exact_form
 from hbstan.errors import BackendError, FitError, SettingsError
 from hbstan.loo.moment import TYPICAL_PASSES, Densities, moment_match
 from hbstan.loo.psis import LIKELIHOODS, good_k, psis, waic
@@ -32,6 +33,7 @@ _FOLDS = 6
 #: Seconds that importance sampling and one log density take: guesses for the plan.
 _PSIS_SECONDS = 0.3
 _DENSITY_SECONDS = 1e-5
+_EXACT_SECONDS = 1.0
 
 
 def loo(
@@ -322,6 +324,8 @@ class _Climb:
         if rung == "moment_matching":
             draws = sizes["chain"] * sizes["draw"]
             return TYPICAL_PASSES * _DENSITY_SECONDS * draws * len(groups)
+        if has_exact_form(self.fit):
+            return _EXACT_SECONDS
         return expected_seconds(self.fit, len(groups), self.options["workers"])
 
     def _take(self, rung: str, groups: tuple[str, ...]) -> None:

@@ -20,8 +20,9 @@ METHODS = {
     "parameter integrated out",
     "moment_matching": "importance sampling from draws moved towards each group's "
     "leave-one-out posterior",
-    "exact": "a refit without each group",
-    "kfold": "refits without each fold of groups",
+    "exact": "the posterior without each group: exact where the model has an exact "
+    "form, else a refit",
+    "kfold": "posteriors without each fold of groups, likewise",
 }
 #: Columns of a result's table.
 COLUMNS = ("elpd", "lpd", "p", "k", "mcse", "method")

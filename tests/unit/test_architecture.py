@@ -32,7 +32,7 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("fit", "exact"),
     (
         *("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),
-        "surrogate",
+        *("surrogate", "agreement"),
     ),
     ("assess", "pitfalls", "reported"),
     ("plots",),
