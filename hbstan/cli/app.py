@@ -21,6 +21,7 @@ from hbstan.cli.environment import (
 )
 from hbstan.cli.fitting import fit
 from hbstan.cli.flowing import workflow
+from hbstan.cli.integrating import exact
 from hbstan.cli.lists import datasets, models
 from hbstan.cli.machine import compile, doctor, install_cmdstan
 from hbstan.cli.options import Debug
@@ -131,6 +132,7 @@ _COMMANDS = (
         "Tell whether a hierarchical model is worth it for these data; fits nothing.",
     ),
     (fit, "Fit a model, diagnose the draws and show the estimates."),
+    (exact, "Compute a posterior exactly, by quadrature: no chains, no R-hat."),
     (check, "Diagnose a saved fit and criticise its model."),
     (compare, "Compare models of the same data by cross-validation."),
     (sbc, "Calibrate a model by simulation: tell whether its posteriors are right."),

@@ -75,7 +75,7 @@ def criticise(fit: Fit, options: Options) -> list[Section]:
     """
     if fit.like is None or "posterior_predictive" not in fit.tree.children:
         return _not_criticised(fit)
-    parts = [_predictive, _cross_validation, _groups, _sensitivity]
+    parts = [_exact, _predictive, _cross_validation, _groups, _sensitivity]
     found = [part(fit, options) for part in parts]
     return [section for section in found if section is not None]
 
@@ -118,6 +118,41 @@ def _not_run(name: str, title: str, check: Check) -> Section:
 
     checks = Checks([check])
     return Section(name, [checks_table(checks, title)], checks.record(), checks)
+
+
+def _exact(fit: Fit, options: Options) -> Section | None:
+    """Set the fit beside the exact posterior, where its model has one."""
+    from hbstan.agreement import BLIND, agrees_with_exact, has_exact_form
+    from hbstan.errors import ExactError
+    from hbstan.report.console import checks_table
+    from hbstan.report.criticism import frame_table
+
+    if not has_exact_form(fit):
+        return None
+    title = "Beside the exact posterior"
+    try:
+        found = agrees_with_exact(fit)
+    except ExactError as err:
+        check = Check(
+            "agrees_with_exact",
+            "Draws agree with the exact posterior",
+            Outcome.NOT_RUN,
+            detail=err.message,
+            advice=err.remedy or "",
+        )
+        return _not_run("exact", title, check)
+    checks = Checks([found.check()])
+    shown: list[Any] = [
+        frame_table(
+            f"{title} (apart: in standard errors of the draws)",
+            found.both(),
+            decimals=None,
+            index="quantity",
+        ),
+        checks_table(checks, title),
+        BLIND,
+    ]
+    return Section("exact", shown, found.record(), checks)
 
 
 def _predictive(fit: Fit, options: Options) -> Section:

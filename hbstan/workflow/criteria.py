@@ -223,11 +223,14 @@ class FitCriteria(_Section):
     retry_parameterization: bool = ruled(True, Flag())
     timeout: float = ruled(0.0, _SECONDS)
     gates: tuple[str, ...] = ruled(
-        ("draws", "rhat", "ess_bulk", "ess_tail", "divergences", "bfmi"),
+        (
+            *("draws", "rhat", "ess_bulk", "ess_tail", "divergences", "bfmi"),
+            "agrees_with_exact",  # of models that have an exact form
+        ),
         Names(
             (
                 *("draws", "rhat", "ess_bulk", "ess_tail", "divergences", "bfmi"),
-                "treedepth",
+                *("treedepth", "agrees_with_exact"),
             )
         ),
     )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hbstan import models, plots
+from hbstan.agreement import BLIND, agrees_with_exact, has_exact_form
 from hbstan.diagnostics import Thresholds
-from hbstan.errors import BackendError
+from hbstan.errors import BackendError, ExactError
 from hbstan.fit import Fit, fit
 from hbstan.report.tables import pairs_once
-from hbstan.results import Checks, Outcome, Picture, StageResult, Table
+from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
 from hbstan.workflow.criteria import FitCriteria
 
 if TYPE_CHECKING:
@@ -105,18 +106,40 @@ def fit_and_diagnose(
         retries.append(f"fitted again with {change}, because of {why}")
     last = attempts[-1]
     regimes = _regimes(last.fit, calibration)
+    judged, beside, notes = _judged(last.fit)
     return StageResult(
         stage="fit",
         question=QUESTION,
-        checks=last.checks,
+        checks=Checks([*last.checks, *judged]),
         gates=rules.gates,
         answer=_answer(last),
-        tables=(_posterior(last.fit), *_attempted(attempts), *regimes),
+        tables=(_posterior(last.fit), *beside, *_attempted(attempts), *regimes),
         pictures=_pictures(last.fit),
-        notes=_said(last.fit),
+        notes=(*_said(last.fit), *notes),
         retries=tuple(retries),
         result=last.fit,
     )
+
+
+def _judged(
+    made: Fit,
+) -> tuple[tuple[Check, ...], tuple[Table, ...], tuple[str, ...]]:
+    """Compare a fit with the exact posterior, where its model has one."""
+    if not has_exact_form(made):
+        return (), (), ()
+    try:
+        found = agrees_with_exact(made)
+    except ExactError as err:
+        return (), (), (f"Not compared with an exact posterior: {err.message}",)
+    caption = (
+        "The draws beside the exact posterior, which is computed by quadrature and "
+        "shares no code with Stan; the last column is how far the two are apart, in "
+        "standard errors of the draws, over mean, sd and quantiles"
+    )
+    heads = {"apart": f"apart (limit {found.limit:.1f})"}
+    shown = found.both().rename(columns=heads)
+    table = Table.of("exact", caption, shown, index="quantity")
+    return (found.check(),), (table,), (BLIND,)
 
 
 def _next(

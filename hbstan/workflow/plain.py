@@ -35,6 +35,8 @@ _PLAIN: Mapping[str, str] = {
     "ess_bulk": "The computation was too short for stable figures.",
     "ess_tail": "The computation was too short for stable limits.",
     "bfmi": "The computation moved too slowly through what is plausible.",
+    "agrees_with_exact": "The figures are not those of an independent, exact "
+    "computation.",
     "treedepth": "The computation was slow: its figures stand, but cost more time.",
     "coverage": "More groups than expected lie outside their predictions.",
     "max": "The highest group is more extreme than the model can explain.",
