@@ -75,8 +75,7 @@ class Axis:
 
 def location(name: str, prior: Prior) -> Axis:
     """Return the axis of a parameter on the real line."""
-    heavy = not isinstance(prior, pr.Normal)
-    return Axis(name, prior, "real", bend=_SLIGHT if heavy else 0.0)
+    return Axis(name, prior, "real", bend=_SLIGHT)
 
 
 def positive(name: str, prior: Prior) -> Axis:

@@ -93,6 +93,10 @@ class BetaBinomial:
         """Return each item's log likelihood at log-odds, less its maximum."""
         return binomial_log_likelihood(theta, self.y[items], self.n[items])
 
+    def log_maximum(self) -> NDArray[np.float64]:
+        """Return items' largest log probabilities, which likelihoods are divided by."""
+        return log_maximum(self.y, self.n)
+
     def log_population(
         self, theta: NDArray[np.float64], t: NDArray[np.float64]
     ) -> NDArray[np.float64]:
@@ -137,6 +141,13 @@ def _rise(a: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]
 
 def _tail(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((1.0 / 12.0 - (1.0 / 360.0 - 1.0 / (1260.0 * x**2)) / x**2) / x)
+
+
+def log_maximum(y: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return binomial log probabilities at their maxima, coefficients included."""
+    share = np.divide(y, n, out=np.full_like(y, 0.5), where=n > 0)
+    top = special.xlogy(y, share) + special.xlog1py(n - y, -share)
+    return np.asarray(top - special.betaln(y + 1.0, n - y + 1.0) - np.log1p(n))
 
 
 def binomial_log_likelihood(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from hbstan.exact.beta_binomial import binomial_log_likelihood
 from hbstan.exact.nodes import POWER, Sums, choose, empty_sums, integrals
@@ -35,6 +36,8 @@ _MOST, _ONCE_A_GROUP, _ONCE_A_POINT = 3_000, 0.02, 0.01
 _OUTSIDE, _LEAST = 40.0, 1e-250
 #: Where a net gives less than that, an integrand is narrower than was foreseen.
 _ACCURATE = 1e-9
+#: Multiples of the step beyond which nodes lose digits.
+_FARTHEST = 1e7
 #: Numbers that are kept of likelihoods on nets.
 _KEPT = 8_000_000
 
@@ -111,7 +114,8 @@ class CommonNodes:
         low, high = _range(mu, tau, self.y[items], self.n[items])
         nodes = (high - low) / step
         dear = nodes * (_ONCE_A_GROUP / len(mu) + _ONCE_A_POINT / len(items))
-        if not nodes < _MOST or dear > 1.0:
+        far = max(abs(low), abs(high)) / step
+        if not nodes < _MOST or dear > 1.0 or not far < _FARTHEST:
             return None
         theta, likelihood = self._net(step, low, high, k)
         z = (theta - mu[:, None]) / tau[:, None]
@@ -173,9 +177,7 @@ def _range(
     ends = np.array([mu.min(), mu.max()])
     gain = np.maximum(-binomial_log_likelihood(ends, y, n), 0.0)
     reach = widest * np.sqrt(2.0 * (_OUTSIDE + gain))
-    with np.errstate(divide="ignore"):
-        mode = np.log(y) - np.log(np.maximum(n - y, 0.0))
-    mode = np.where(n > 0, mode, 0.0)
+    mode = special.logit(np.divide(y, n, out=np.full_like(y, 0.5), where=n > 0))
     low = np.maximum(ends[0] - reach[0], np.minimum(ends[0], mode) - wide * widest)
     high = np.minimum(ends[1] + reach[1], np.maximum(ends[1], mode) + wide * widest)
     return float(low.min()), float(high.max())

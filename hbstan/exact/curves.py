@@ -17,6 +17,7 @@ from scipy import special
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hbstan.exact.family import Moments
     from hbstan.exact.lattice import Grid
 
 __all__ = [
@@ -37,6 +38,8 @@ Tables: TypeAlias = Iterator[tuple[Any, Any, Any]]
 _STEPS = 60
 #: A group's density: its range and step in units of its standard deviation.
 _REACH, _FINE = 14.0, 0.06
+#: A group whose log integral has a larger sd over the posterior pulls against it.
+_TENSE = 1.5
 #: Numbers in one array of densities.
 _BLOCK = 4_000_000
 
@@ -129,19 +132,20 @@ def mixture_quantiles(
     x = np.clip(x, low, high)
     safe = np.maximum(sd, 1e-300)
     for _ in range(_STEPS):
-        distance = (x - mean) / safe
+        distance = np.clip((x - mean) / safe, -1e100, 1e100)
         over = _mixed(weights, special.ndtr(distance)) - q
         density = _mixed(weights, np.exp(-0.5 * distance**2) / safe)
         density /= np.sqrt(2.0 * np.pi)
         low, high = np.where(over < 0, x, low), np.where(over < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = x - over / density
+        # What has been found stays while others are still sought.
+        done = np.abs(over) < 1e-12
         inside = (moved >= low) & (moved <= high)
-        new = np.where(inside, moved, 0.5 * (low + high))
-        done = np.abs(new - x) <= 1e-9 * (np.abs(high - low) + np.abs(x) * 1e-3)
-        x = new
-        if (done | (np.abs(over) < 1e-10)).all():
+        new = np.where(done, x, np.where(inside, moved, 0.5 * (low + high)))
+        if (done | (new == x)).all():
             break
+        x = new
     return np.asarray(x)
 
 
@@ -152,6 +156,9 @@ class HasCurves(Protocol):
         self, theta: NDArray[np.float64], items: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Return items' log likelihoods, less their maxima: (theta, items)."""
+
+    def log_maximum(self) -> NDArray[np.float64]:
+        """Return what the log likelihoods were less: (items,)."""
 
     def log_population(
         self, theta: NDArray[np.float64], t: NDArray[np.float64]
@@ -169,22 +176,31 @@ class Curves:
     ----------
     family : HasCurves
     grid : Grid
-    weights : ndarray of shape (points,)
-    terms : ndarray of shape (points, items)
+    kept : ndarray of int
+        The points that count.
+    weights : ndarray of shape (kept points,)
+    terms : ndarray of shape (kept points, items)
         Log integrals, 0 for groups without data.
+    own : Moments
+        Of the groups' parameters at the kept points.
     """
 
     def __init__(
         self,
         family: HasCurves,
         grid: Grid,
+        kept: NDArray[np.int64],
         weights: NDArray[np.float64],
         terms: NDArray[np.float64],
+        own: Moments,
     ) -> None:
-        keep = weights > 1e-13
-        self.family, self.grid = family, grid
-        self.t, self.index = grid.t[keep], grid.index[keep]
-        self.log_weight, self.terms = np.log(weights[keep]), terms[keep]
+        self.family, self.grid, self.own = family, grid, own
+        self.t, self.index = grid.t[kept], grid.index[kept]
+        self.log_weight, self.terms = np.log(weights), terms
+        self.shift = family.log_maximum()
+        with np.errstate(invalid="ignore"):
+            middle = weights @ terms
+            self.tense = np.sqrt(weights @ (terms - middle) ** 2) > _TENSE
 
     def density(
         self, theta: NDArray[np.float64], items: NDArray[np.int64], data: bool = True
@@ -194,11 +210,38 @@ class Curves:
         if data:
             scaled = scaled - self.terms[:, items]
         scaled -= scaled.max(0)
-        population = self._population(theta)
-        out = population @ np.exp(scaled)
+        out = self._population(theta) @ np.exp(scaled)
         if data:
             out *= np.exp(self.family.log_likelihood(theta, items))
+            for column in np.flatnonzero(self.tense[items]):
+                item = items[column : column + 1]
+                out[:, column] = self._alone(theta, item)
         return np.asarray(np.maximum(out, 0.0))
+
+    def _alone(
+        self, theta: NDArray[np.float64], item: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the density of a group that pulls against its population.
+
+        Its likelihood changes by orders of magnitude between points, so that each
+        point's density is taken as a whole: likelihood times population over their
+        integral, or, where the population is narrow, the normal density with the same
+        moments.
+        """
+        j = int(item[0])
+        mean, sd = self.own.mean[:, j], np.sqrt(self.own.variance[:, j])
+        slope = self.grid.slope(self.index[:, 0] * self.grid.step[0], 0)
+        step = float(self.grid.step[0])
+        thin = self.family.narrow(self.t) / slope < step
+        logs = self.family.log_population(theta, self.t[~thin])
+        logs += self.family.log_likelihood(theta, item) + self.shift[j]
+        logs += self.log_weight[~thin] - self.terms[~thin, j]
+        out = np.exp(np.minimum(logs, 700.0)).sum(1)
+        at = self.grid.u_of(theta, 0)
+        place = at[:, None] - self.grid.u_of(mean[thin], 0)
+        narrow = np.maximum(sd[thin] / slope[thin], 1e-3 * step)
+        density = _cut_off(place, narrow, step) @ np.exp(self.log_weight[thin])
+        return np.asarray(out + density / self.grid.slope(at, 0))
 
     def _population(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return densities of a group's parameter at ``theta``: (theta, points).
@@ -307,7 +350,7 @@ def _cumulative(density: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return distribution functions: trapezoids, with the rule's own next term."""
     below = np.cumsum(density, 0) - 0.5 * (density + density[:1])
     below -= np.gradient(density, axis=0) / 12.0
-    whole = below[-1]
+    whole = np.maximum(below[-1], 1e-300)
     return np.asarray(np.maximum.accumulate(np.maximum(below, 0.0), 0) / whole)
 
 

@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from hbstan.exact.axes import Axis
     from hbstan.exact.family import Family
 
-__all__ = ["BLOCK", "Grid", "integrate", "log_sum", "spread"]
+__all__ = ["BLOCK", "Grid", "integrate", "left_out", "log_sum", "spread"]
 
 #: Points whose log weight lies further below the largest are left out: together they
 #: hold less than 1e-12 of the mass.
 _CUT = 34.0
 #: Points beyond which a posterior is given up.
 _MOST_POINTS = 400_000
+#: How much of the tolerance a left-out group's log density uses: it is in nats.
+_LEFT_OUT = 0.1
+#: Searches for the mode, until one gains less than so many nats.
+_SEARCHES, _GAIN = 6, 0.5
 #: Most halvings of all axes together.
 _MOST_HALVINGS = 12
 #: Numbers that an array of points by items holds at a time.
@@ -261,8 +265,8 @@ class _Builder:
         self.best = max(self.best, float(density.max()))
         matters = density > self.best - _CUT
         # A group left out may shift the mass to where the posterior has none: its
-        # points belong to the lattice too, if they border on the others.
-        near = np.flatnonzero(density > self.best - 4.0 * _CUT)
+        # points belong to the lattice too.
+        near = np.flatnonzero(np.isfinite(density))
         for rows in blocks(near, len(self.used)):
             own = self.family.terms(t[rows]) if terms is None else terms[rows]
             ratio = density[rows, None] - own[:, self.used]
@@ -336,16 +340,24 @@ def _middle(
         found = float(log_posterior(family, t[None])[0])
         return -found if np.isfinite(found) else 1e300
 
-    corners = np.concatenate([start[None], start + 0.5 * np.diag(unit)])
-    options = {
-        "initial_simplex": corners,
-        "fatol": 0.02,
-        "xatol": np.inf,
-        "maxfev": 400 * d,
-    }
-    found = optimize.minimize(minus, start, method="Nelder-Mead", options=options)
-    mode = np.asarray(found.x, dtype=float)
-    return mode, _widths(lambda t: log_posterior(family, t), mode, -found.fun, unit)
+    def widths(mode: NDArray[np.float64], top: float) -> NDArray[np.float64]:
+        return _widths(lambda t: log_posterior(family, t), mode, top, unit)
+
+    mode, top, sides = start, float(value.max()), 0.5 * unit
+    for _ in range(_SEARCHES):
+        options = {
+            "initial_simplex": np.concatenate([mode[None], mode + np.diag(sides)]),
+            "fatol": 0.02,
+            "xatol": np.inf,
+            "maxfev": 400 * d,
+        }
+        found = optimize.minimize(minus, mode, method="Nelder-Mead", options=options)
+        gained, mode, top = -found.fun - top, np.asarray(found.x, float), -found.fun
+        sides = widths(mode, top)
+        # A search that begins far away may end in a simplex that has collapsed.
+        if gained < _GAIN:
+            break
+    return mode, sides
 
 
 def _widths(
@@ -392,9 +404,17 @@ def integrate(family: Family, tolerance: float) -> tuple[Grid, NDArray[np.float6
     ExactError
         If the tolerance cannot be reached.
     """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return _integrate(family, tolerance)
+
+
+def _integrate(family: Family, tolerance: float) -> tuple[Grid, NDArray[np.float64]]:
     builder = _Builder(family)
     for _ in range(_MOST_HALVINGS):
-        error = differences(builder.grid) ** POWER
+        error = differences(builder.result()) ** POWER
+        if (error <= tolerance).all() and len(error):
+            apart = left_out(builder.result(), family)[1].max(1, initial=0.0)
+            error = np.maximum(error, _LEFT_OUT * apart**POWER)
         if (error <= tolerance).all():
             return builder.result(), error
         for k in np.flatnonzero(error > tolerance):
@@ -405,6 +425,45 @@ def integrate(family: Family, tolerance: float) -> tuple[Grid, NDArray[np.float6
         f"about {float(error.max()):.2g}.",
         remedy="Allow a larger tolerance, or sample with hb.fit.",
     )
+
+
+def left_out(
+    grid: Grid, family: Family
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return items' log densities given the other groups, and how they differ.
+
+    Parameters
+    ----------
+    grid : Grid
+    family : Family
+
+    Returns
+    -------
+    elpd : ndarray of shape (items,)
+        An item that is held out is predicted from all groups of the likelihood.
+    apart : ndarray of shape (axes, items)
+        The difference that every second point of each axis makes.
+    """
+    used = family.counts > 0
+    rows = grid.rows()
+    tops = np.full((len(rows), len(used)), -np.inf)
+    sums = np.zeros((len(rows), len(used)))
+    for part in blocks(np.arange(len(grid.index)), len(used)):
+        terms = family.terms(grid.t[part]) if grid.terms is None else grid.terms[part]
+        signed = np.where(used, -terms, terms)
+        for r, row in enumerate(rows[:, part]):
+            # No posterior, no contribution: not even one that is divided by 0.
+            alive = np.isfinite(row)
+            found = row[alive, None] + signed[alive]
+            top = np.maximum(tops[r], found.max(0, initial=-np.inf))
+            safe = np.where(np.isfinite(top), top, 0.0)
+            sums[r] = sums[r] * np.exp(tops[r] - safe) + np.exp(found - safe).sum(0)
+            tops[r] = top
+    with np.errstate(divide="ignore"):
+        values = tops + np.log(sums)
+    whole = np.array([log_sum(row) for row in rows])[:, None]
+    elpd = np.where(used, whole - values, values - whole)
+    return elpd[0], np.abs(elpd[1:] - elpd[0])
 
 
 def differences(grid: Grid) -> NDArray[np.float64]:

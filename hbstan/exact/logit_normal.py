@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from hbstan.exact.axes import location, positive
-from hbstan.exact.beta_binomial import binomial_log_likelihood
+from hbstan.exact.beta_binomial import binomial_log_likelihood, log_maximum
 from hbstan.exact.common_nodes import CommonNodes
 from hbstan.exact.family import Moments
 
@@ -97,6 +97,10 @@ class LogitNormal:
     ) -> NDArray[np.float64]:
         """Return each item's log likelihood at log-odds, less its maximum."""
         return binomial_log_likelihood(theta, self.y[items], self.n[items])
+
+    def log_maximum(self) -> NDArray[np.float64]:
+        """Return items' largest log probabilities, which likelihoods are divided by."""
+        return log_maximum(self.y, self.n)
 
     def log_population(
         self, theta: NDArray[np.float64], t: NDArray[np.float64]

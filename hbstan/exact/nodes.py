@@ -85,6 +85,28 @@ def integrals(
         The log of the integral, mean and variance of ``theta`` under its integrand,
         first and second moment of the probability, and the relative error.
     """
+    with np.errstate(all="ignore"):
+        return _finite(_integrals(mu, tau, y, n, moments), mu, tau)
+
+
+def _finite(out: Sums, mu: NDArray[np.float64], tau: NDArray[np.float64]) -> Sums:
+    """Give integrals that left the range of numbers no weight, and finite moments."""
+    lost = ~np.isfinite(out.log_value + out.theta + out.theta_var + out.p + out.p2)
+    if lost.any():
+        p = special.expit(mu[lost])
+        values = (-np.inf, mu[lost], np.minimum(tau[lost] ** 2, 1e300), p, p**2, 0.0)
+        for name, value in zip(out.names, values, strict=True):
+            getattr(out, name)[lost] = value
+    return out
+
+
+def _integrals(
+    mu: NDArray[np.float64],
+    tau: NDArray[np.float64],
+    y: NDArray[np.float64],
+    n: NDArray[np.float64],
+    moments: bool,
+) -> Sums:
     out = empty_sums(mu.shape)
     one_sided = (tau > _WIDE) & (n > 0) & ((y == 0) | (y == n))
     for rows, rule in ((~one_sided, _direct), (one_sided, _by_parts)):
@@ -320,9 +342,11 @@ def _root(
         low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
         step = value / bend
         moved = x + step
-        inside = (moved >= low) & (moved <= high)
+        # What has converged stays there while others are still on their way.
+        done = np.abs(step) * np.sqrt(bend) < close
+        inside = done | ((moved >= low) & (moved <= high))
         x = np.where(inside, moved, 0.5 * (low + high))
-        if (np.abs(step) * np.sqrt(bend) < close).all():
+        if done.all():
             break
     return x
 

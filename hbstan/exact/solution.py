@@ -14,7 +14,7 @@ from hbstan.exact.curves import (
     mixture_cdf,
     mixture_quantiles,
 )
-from hbstan.exact.lattice import BLOCK, blocks, integrate, log_sum
+from hbstan.exact.lattice import BLOCK, integrate, left_out
 from hbstan.exact.nodes import POWER
 from hbstan.exact.normal import NormalGroups
 from hbstan.exact.quantities import FUNCTIONS, Quantity
@@ -31,7 +31,7 @@ __all__ = ["Solution"]
 #: Points whose log weight is that far below the largest are the lattice's edge.
 _EDGE = 26.0
 #: Share of a moment that its edge may hold: more, and the moment may be infinite.
-_MOST_EDGE = 1e-5
+_MOST_EDGE = 1e-4
 #: Weights that a mixture of normals may leave out together.
 _NEGLIGIBLE = 1e-10
 
@@ -145,8 +145,10 @@ class Solution:
             density = self.grid.log_density
             edge = density < density.max() - _EDGE
             w = self.weights[0][edge]
-            first = np.abs(w @ (mean[edge] - means[0])) / scale
-            second = w @ away[edge] / scale**2
+            distance = np.sqrt(away)
+            with np.errstate(over="ignore", invalid="ignore"):
+                first = w @ distance[edge] / (self.weights[0] @ distance)
+                second = w @ away[edge] / (self.weights[0] @ away)
             sd = np.where(second > _MOST_EDGE, np.nan, sd)
             means[0] = np.where(first > _MOST_EDGE, np.nan, means[0])
         return means[0], sd, error
@@ -157,9 +159,10 @@ class Solution:
         """Add the quantiles of groups whose distributions are no normal mixtures."""
         if isinstance(self.family, NormalGroups) or "theta" not in out:
             return out
+        curves = self.curves()
         for name, p, data in (("theta", "p", True), ("theta_new", "p_new", False)):
             theta = out[name]
-            tables = self.curves(data).tables(theta.mean, theta.sd, data)
+            tables = curves.tables(theta.mean, theta.sd, data)
             found = find_quantiles(tables, probabilities, len(theta.mean))
             out[name] = Quantity(
                 theta.mean, theta.sd, found, theta.error, theta.per_group
@@ -174,45 +177,23 @@ class Solution:
             )
         return out
 
-    def curves(self, data: bool = True) -> Curves:
+    def curves(self) -> Curves:
         """Return the distributions of groups' own log-odds."""
-        every = np.arange(len(self.points))
-        terms = self.terms(every) * (self.family.counts > 0)
-        return Curves(self.family, self.grid, self.weights[0], terms)
-
-    def terms(self, points: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the family's terms at points of the lattice, by their places."""
-        if self.grid.terms is not None:
-            return np.asarray(self.grid.terms[points])
-        return self.family.terms(self.points[points])
+        w, kept = self._kept()
+        t = self.points[kept]
+        terms = self.grid.terms
+        terms = self.family.terms(t) if terms is None else terms[kept]
+        terms = np.where(self.family.counts > 0, terms, 0.0)
+        own = self.family.moments(t)["theta"]
+        return Curves(self.family, self.grid, kept, w, terms, own)
 
     def left_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each item's log density given the other groups, and its error.
 
         An item that is held out is predicted from all groups of the likelihood.
         """
-        used = self.family.counts > 0
-        rows = self.grid.rows()
-        values = np.empty((len(rows), len(used)))
-        tops = np.full((len(rows), len(used)), -np.inf)
-        sums = np.zeros((len(rows), len(used)))
-        for part in blocks(np.arange(len(self.points)), len(used)):
-            terms = self.terms(part)
-            signed = np.where(used, -terms, terms)
-            for r, row in enumerate(rows[:, part]):
-                found = row[:, None] + signed
-                top = np.maximum(tops[r], found.max(0))
-                with np.errstate(invalid="ignore"):
-                    sums[r] = sums[r] * np.where(
-                        np.isfinite(tops[r]), np.exp(tops[r] - top), 0.0
-                    ) + np.exp(found - top).sum(0)
-                tops[r] = top
-        with np.errstate(divide="ignore"):
-            values = tops + np.log(sums)
-        whole = np.array([log_sum(row) for row in rows])[:, None]
-        elpd = np.where(used, whole - values, values - whole)
-        apart = np.abs(elpd[1:] - elpd[0]).max(0, initial=0.0)
-        return elpd[0], apart**POWER + self.inner_error
+        elpd, apart = left_out(self.grid, self.family)
+        return elpd, apart.max(0, initial=0.0) ** POWER + self.inner_error
 
     def below(self, name: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return P(quantity <= x): one x for a hyperparameter, or one an item."""
