@@ -129,7 +129,7 @@ def mixture_quantiles(
     low, high = own.min(0), own.max(0)
     centre = _mixed(weights, mean)
     x = centre + z * np.sqrt(_mixed(weights, sd**2 + (mean - centre) ** 2))
-    x = np.clip(x, low, high)
+    x, last = np.clip(x, low, high), 2.0 * (high - low)
     safe = np.maximum(sd, 1e-300)
     for _ in range(_STEPS):
         distance = np.clip((x - mean) / safe, -1e100, 1e100)
@@ -141,11 +141,11 @@ def mixture_quantiles(
             moved = x - over / density
         # What has been found stays while others are still sought.
         done = np.abs(over) < 1e-12
-        inside = (moved >= low) & (moved <= high)
+        inside = (moved >= low) & (moved <= high) & (2.0 * np.abs(moved - x) < last)
         new = np.where(done, x, np.where(inside, moved, 0.5 * (low + high)))
         if (done | (new == x)).all():
             break
-        x = new
+        last, x = np.abs(new - x), new
     return np.asarray(x)
 
 

@@ -33,6 +33,8 @@ __all__ = ["BLOCK", "Grid", "integrate", "left_out", "log_sum", "spread"]
 _CUT = 34.0
 #: Points beyond which a posterior is given up.
 _MOST_POINTS = 400_000
+#: Logarithms that no proper posterior of data in any unit reaches.
+_ENDLESS = 150.0
 #: How much of the tolerance a left-out group's log density uses: it is in nats.
 _LEFT_OUT = 0.1
 #: Searches for the mode, until one gains less than so many nats.
@@ -208,7 +210,20 @@ class _Builder:
                     remedy="Is every prior proper, and no tail heavier than Cauchy's? "
                     "Give narrower priors, or sample with hb.fit.",
                 )
+            self._refuse_endless(frontier[matters])
             frontier = self._unknown(_neighbours(frontier[matters]))
+
+    def _refuse_endless(self, index: NDArray[np.int64]) -> None:
+        """Refuse a posterior whose mass reaches to where numbers end."""
+        t = self.grid.t_of(index * self.grid.step)
+        for k, axis in enumerate(self.grid.axes):
+            if axis.scale != "real" and (np.abs(t[:, k]) > _ENDLESS).any():
+                raise ExactError(
+                    f"the posterior has mass at {axis.name} of exp({_ENDLESS:g}) or "
+                    f"exp(-{_ENDLESS:g}) still: it seems to be improper.",
+                    remedy="Data without any scatter need a prior that keeps their "
+                    "standard deviation away from 0.",
+                )
 
     def _density(
         self, t: NDArray[np.float64]

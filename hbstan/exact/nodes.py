@@ -337,15 +337,19 @@ def _root(
 ) -> NDArray[np.float64]:
     """Find where a falling slope is 0, by Newton steps that stay between bounds."""
     x = 0.5 * (low + high)
-    for _ in range(60):
+    last = high - low
+    for _ in range(100):
         value, bend = slope(x)
         low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
         step = value / bend
         moved = x + step
         # What has converged stays there while others are still on their way.
         done = np.abs(step) * np.sqrt(bend) < close
-        inside = done | ((moved >= low) & (moved <= high))
-        x = np.where(inside, moved, 0.5 * (low + high))
+        # Steps that do not become shorter may go to and fro: bounds are halved then.
+        good = (moved >= low) & (moved <= high) & (2.0 * np.abs(step) < last)
+        halved = 0.5 * (low + high)
+        new = np.where(done | good, moved, halved)
+        last, x = np.abs(new - x), new
         if done.all():
             break
     return x
