@@ -66,15 +66,17 @@ class Agreement:
     @property
     def worst(self) -> pd.Series[Any]:
         """The comparison that is furthest apart, in errors."""
-        return self.table.loc[self.table["z"].abs().idxmax()]
+        return self.table.iloc[int(self.table["z"].abs().to_numpy().argmax())]
 
     def both(self) -> pd.DataFrame:
         """Return means and sds of fit and exact posterior side by side."""
+        import pandas as pd
+
         wide = self.table[self.table["statistic"].isin(("mean", "sd"))].pivot(
             index="quantity", columns="statistic", values=["fit", "exact"]
         )
         wide = wide.loc[self.table["quantity"].drop_duplicates()]
-        wide.columns = [f"{s}, {who}" for who, s in wide.columns]
+        wide.columns = pd.Index([f"{pair[1]}, {pair[0]}" for pair in [*wide.columns]])
         z = self.table["z"].abs().groupby(self.table["quantity"]).max()
         order = ["mean, fit", "mean, exact", "sd, fit", "sd, exact"]
         return wide[order].assign(apart=z.loc[wide.index])

@@ -189,7 +189,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     options = parser.parse_args()
     started = time.time()
-    faulty, correct = [], []
+    faulty: list[dict[str, Any]] = []
+    correct: list[dict[str, Any]] = []
     for rows, made in (
         (faulty, _faulty(options.faulty)),
         (correct, _correct(options.fits)),

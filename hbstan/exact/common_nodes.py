@@ -128,7 +128,7 @@ class CommonNodes:
             good = (value > _LEAST) & (error < _ACCURATE)
             logs = np.where(good, np.log(value) + self.shift[items], np.nan)
         if not moments:
-            return Sums(logs, *([logs] * 4), error=error)
+            return Sums(logs, logs, logs, logs, logs, error)
         middle = 0.5 * (low + high)
         away = theta - middle
         p = 1.0 / (1.0 + np.exp(-theta))
@@ -145,7 +145,7 @@ class CommonNodes:
         """Return nodes and the likelihoods there, the same ones as long as they do."""
         first = int(np.floor(low / step / _ROUND)) * _ROUND
         last = int(np.ceil(high / step / _ROUND)) * _ROUND
-        theta = step * np.arange(first, last + 1)
+        theta = np.asarray(step * np.arange(first, last + 1), dtype=np.float64)
         key = (step, first, last, k)
         if key not in self._nets:
             items = self.widths[k]

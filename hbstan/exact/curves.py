@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hbstan.exact.family import Moments
-    from hbstan.exact.lattice import Grid
+    from hbstan.exact.grid import Grid
 
 __all__ = [
     "Curves",
@@ -70,7 +70,7 @@ class Marginal:
         v = (np.asarray(u)[..., None] - self.u) / self.grid.step[self.k]
         with np.errstate(invalid="ignore"):
             sine = special.sici(np.pi * np.clip(v, -1e6, 1e6))[0]
-        return np.clip((0.5 + sine / np.pi) @ self.mass, 0.0, 1.0)
+        return np.asarray(np.clip((0.5 + sine / np.pi) @ self.mass, 0.0, 1.0))
 
     def quantile(self, q: Any) -> NDArray[np.float64]:
         """Return quantiles, by bisection."""

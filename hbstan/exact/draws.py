@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +12,16 @@ from scipy import special
 from hbstan.convert import to_tree
 from hbstan.errors import SettingsError
 from hbstan.exact.beta_binomial import BetaBinomial
-from hbstan.exact.lattice import log_posterior
 from hbstan.exact.logit_normal import LogitNormal
 from hbstan.exact.nodes import choose, conditional_draws
 from hbstan.exact.normal import NormalGroups
 from hbstan.exact.pooled import PooledBinomial
 from hbstan.exact.quantities import FUNCTIONS
+from hbstan.exact.search import log_posterior
 from hbstan.exact.solution import Solution
 from hbstan.exact.unpooled import Unpooled
 from hbstan.fit import program_hash
-from hbstan.types import RawDraws
+from hbstan.types import RawDraws, SamplerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,6 +144,7 @@ def _grouped(
     if isinstance(family, PooledBinomial):
         out["theta"] = np.repeat(out["mu"][:, None], len(item), 1)
     else:
+        assert isinstance(family, BetaBinomial | LogitNormal)
         seen = family.counts[item] > 0
         y = np.where(seen, family.y[item], 0.0)
         n = np.where(seen, family.n[item], 0.0)
@@ -151,11 +153,12 @@ def _grouped(
             # The logarithm of a gamma variable of a small shape has no floor.
             out["theta"] = _log_gamma(a + y, rng) - _log_gamma(b + n - y, rng)
         else:
-            assert isinstance(family, LogitNormal)
-            columns = (t[:, :1], np.exp(t[:, 1:]), y, n)
             shape = (len(t), len(item))
-            flat = [np.broadcast_to(c, shape).ravel() for c in columns]
-            out["theta"] = conditional_draws(*flat, rng).reshape(shape)
+            mu, tau, y, n = (
+                np.broadcast_to(c, shape).ravel()
+                for c in (t[:, :1], np.exp(t[:, 1:]), y, n)
+            )
+            out["theta"] = conditional_draws(mu, tau, y, n, rng).reshape(shape)
     out["p"] = special.expit(out["theta"])
     return out
 
@@ -191,6 +194,8 @@ def tree(posterior: ExactPosterior, draws: int, seed: int) -> xr.DataTree:
     ]
     priors = [p if p.ndim == 1 else p.sum(1) for p in priors]
     variables["lprior"] = np.stack(priors, -1)
+    # A refit without groups is one by a sampler, with its usual settings.
+    settings = SamplerSettings(seed=seed)
     raw = RawDraws({k: v[None] for k, v in variables.items()}, {})
     attrs = {
         "format": 1,
@@ -206,7 +211,7 @@ def tree(posterior: ExactPosterior, draws: int, seed: int) -> xr.DataTree:
         "method": "independent draws from a posterior by quadrature: no chains",
         "priors": json.dumps(posterior.priors),
         "holdout": json.dumps(decided.held_out()),
-        "settings": json.dumps({"chains": 1, "iter_sampling": draws}),
+        "settings": json.dumps(asdict(settings)),
         "versions": json.dumps({"hbstan": __version__}),
         "timings": json.dumps({"total": posterior.seconds}),
         "sampled": json.dumps(list(decided.priors)),

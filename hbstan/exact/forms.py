@@ -46,7 +46,7 @@ Arrays: TypeAlias = Mapping[str, "NDArray[np.float64]"]
 
 def _distinct(
     arrays: Arrays, seen: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], Any]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Any, Any]:
     """Return distinct events and trials, their counts, and which each group has."""
     rows = np.stack([arrays["y"], arrays["n"], seen.astype(float)], 1)
     found, item = np.unique(rows, axis=0, return_inverse=True)

@@ -10,23 +10,21 @@ that every second point makes; the power 1.5 of it is reported, which leaves roo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize
 
 from hbstan.errors import ExactError
+from hbstan.exact.grid import Grid, log_sum, spread
 from hbstan.exact.nodes import POWER
+from hbstan.exact.search import blocks, log_posterior, log_prior, middle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hbstan.exact.axes import Axis
     from hbstan.exact.family import Family
 
-__all__ = ["BLOCK", "Grid", "integrate", "left_out", "log_sum", "spread"]
+__all__ = ["differences", "integrate", "left_out"]
 
 #: Points whose log weight lies further below the largest are left out: together they
 #: hold less than 1e-12 of the mass.
@@ -37,130 +35,12 @@ _MOST_POINTS = 400_000
 _ENDLESS = 150.0
 #: How much of the tolerance a left-out group's log density uses: it is in nats.
 _LEFT_OUT = 0.1
-#: Searches for the mode, until one gains less than so many nats.
-_SEARCHES, _GAIN = 6, 0.5
 #: Most halvings of all axes together.
 _MOST_HALVINGS = 12
-#: Numbers that an array of points by items holds at a time.
-BLOCK = 2_000_000
 #: Terms that are kept from the building of a lattice.
 _KEPT = 10_000_000
 #: Room for the integer coordinates of a point in one 64-bit key.
 _BASE, _OFFSET = 2**15, 2**14
-
-
-@dataclass
-class Grid:
-    """A lattice of hyperparameters with its weights.
-
-    Parameters
-    ----------
-    axes : tuple of Axis
-    centre, width : ndarray of shape (axes,)
-        Of the transformation from ``u`` to ``t``.
-    step : ndarray of shape (axes,)
-        Steps of ``u``.
-    index : ndarray of int, shape (points, axes)
-        Places on the lattice.
-    log_density : ndarray of shape (points,)
-        Of likelihood and priors, as a density of ``u``.
-    terms : ndarray of shape (points, items), optional
-        The family's terms, if they were kept.
-    inner_error : ndarray of shape (points,)
-        The largest error of a group's integral.
-    """
-
-    axes: tuple[Axis, ...]
-    centre: NDArray[np.float64]
-    width: NDArray[np.float64]
-    step: NDArray[np.float64]
-    index: NDArray[np.int64]
-    log_density: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    terms: NDArray[np.float64] | None = None
-    inner_error: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
-
-    @property
-    def t(self) -> NDArray[np.float64]:
-        """The points."""
-        return self.t_of(self.index * self.step)
-
-    def t_of(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return points from their places ``u``."""
-        columns = [
-            self.centre[k] + self.width[k] * _bent(u[..., k], axis.bend)
-            for k, axis in enumerate(self.axes)
-        ]
-        return np.stack(columns, -1) if columns else np.zeros(u.shape)
-
-    def u_of(self, t: Any, k: int) -> NDArray[np.float64]:
-        """Return the place on axis ``k`` of a value of ``t``."""
-        z = (np.asarray(t) - self.centre[k]) / self.width[k]
-        bend = self.axes[k].bend
-        return np.asarray(np.arcsinh(bend * z) / bend if bend else z)
-
-    def log_slope(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the log of the Jacobian from ``u`` to ``t``."""
-        out = np.full(u.shape[:-1], float(np.log(self.width).sum()))
-        for k, axis in enumerate(self.axes):
-            if axis.bend:
-                z = np.abs(axis.bend * u[..., k])
-                out += z + np.log1p(np.exp(-2.0 * z)) - np.log(2.0)
-        return out
-
-    def slope(self, u: Any, k: int) -> NDArray[np.float64]:
-        """Return dt/du of axis ``k``."""
-        return np.asarray(self.width[k] * np.cosh(self.axes[k].bend * np.asarray(u)))
-
-    @property
-    def log_weight(self) -> NDArray[np.float64]:
-        """Logarithms of the weights, which sum to the evidence."""
-        return self.log_density + float(np.log(self.step).sum())
-
-    @property
-    def log_evidence(self) -> float:
-        """Log of the integral over the hyperparameters."""
-        return log_sum(self.log_weight)
-
-    def rows(self) -> NDArray[np.float64]:
-        """Return log weights: of all points, and of every second one on each axis.
-
-        Returns
-        -------
-        ndarray of shape (1 + axes, points)
-            Not normalised; ``-inf`` where a point is not used.
-        """
-        out = [self.log_weight]
-        for k in range(len(self.axes)):
-            even = self.index[:, k] % 2 == 0
-            out.append(np.where(even, self.log_weight + np.log(2.0), -np.inf))
-        return np.stack(out)
-
-    def weights(self) -> NDArray[np.float64]:
-        """Return :meth:`rows`, normalised, as probabilities."""
-        rows = self.rows()
-        w = np.exp(rows - rows.max(1, keepdims=True))
-        return np.asarray(w / w.sum(1, keepdims=True))
-
-
-def _bent(u: NDArray[np.float64], bend: float) -> NDArray[np.float64]:
-    return np.asarray(np.sinh(bend * u) / bend if bend else u)
-
-
-def log_sum(values: NDArray[np.float64]) -> float:
-    """Return ``log(sum(exp(values)))``."""
-    top = float(values.max())
-    return top + float(np.log(np.exp(values - top).sum()))
-
-
-def spread(
-    values: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weighted means and standard deviations: one a row of weights."""
-    mean = weights @ values
-    square = np.stack(
-        [w @ (values - m) ** 2 for w, m in zip(weights, mean, strict=True)]
-    )
-    return mean, np.sqrt(square)
 
 
 class _Builder:
@@ -168,7 +48,7 @@ class _Builder:
 
     def __init__(self, family: Family, priors: bool = True) -> None:
         self.family = family
-        centre, width = _middle(family)
+        centre, width = middle(family)
         d = len(family.axes)
         self.grid = Grid(
             family.axes, centre, width, np.ones(d), np.empty((0, d), np.int64)
@@ -305,99 +185,6 @@ def _neighbours(index: NDArray[np.int64]) -> NDArray[np.int64]:
     return (index[:, None, :] + steps[None]).reshape(-1, index.shape[1])
 
 
-def log_posterior(family: Family, t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log likelihood plus log priors, as a density of ``t``."""
-    out = log_prior(family, t)
-    for rows in blocks(np.flatnonzero(np.isfinite(out)), len(family.counts)):
-        out[rows] += family.total(t[rows])
-    return np.where(np.isnan(out), -np.inf, out)
-
-
-def log_prior(family: Family, t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the log priors, as a density of ``t``."""
-    out = np.zeros(len(t))
-    for k, axis in enumerate(family.axes):
-        out += axis.log_prior(t[:, k])
-    return np.where(np.isfinite(out), out, -np.inf)
-
-
-def blocks(rows: NDArray[np.int64], items: int) -> Iterator[NDArray[np.int64]]:
-    """Yield so many rows at a time that arrays of rows by items fit in memory."""
-    size = max(1, BLOCK // max(1, items))
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
-
-
-def _middle(
-    family: Family,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mode and the distances from it at which the density falls by e^-0.5.
-
-    The search starts from the best of a coarse net of prior quantiles and the family's
-    own guesses; where it ends decides how many points are needed, not what they say.
-    """
-    d = len(family.axes)
-    if not d:
-        return np.zeros(0), np.zeros(0)
-    quantiles = [axis.quantile([0.02, 0.25, 0.5, 0.75, 0.98]) for axis in family.axes]
-    unit = np.array([max((q[3] - q[1]) / 1.35, 1e-8) for q in quantiles])
-    net = np.stack(np.meshgrid(*quantiles, indexing="ij"), -1).reshape(-1, d)
-    tried = np.concatenate([family.starts(), net])
-    value = log_posterior(family, tried)
-    if not np.isfinite(value).any():
-        raise ExactError(
-            "the posterior density is 0 wherever it was tried.",
-            remedy="Do the priors allow the data at all?",
-        )
-    start = tried[int(np.argmax(value))]
-
-    def minus(t: NDArray[np.float64]) -> float:
-        found = float(log_posterior(family, t[None])[0])
-        return -found if np.isfinite(found) else 1e300
-
-    def widths(mode: NDArray[np.float64], top: float) -> NDArray[np.float64]:
-        return _widths(lambda t: log_posterior(family, t), mode, top, unit)
-
-    mode, top, sides = start, float(value.max()), 0.5 * unit
-    for _ in range(_SEARCHES):
-        options = {
-            "initial_simplex": np.concatenate([mode[None], mode + np.diag(sides)]),
-            "fatol": 0.02,
-            "xatol": np.inf,
-            "maxfev": 400 * d,
-        }
-        found = optimize.minimize(minus, mode, method="Nelder-Mead", options=options)
-        gained, mode, top = -found.fun - top, np.asarray(found.x, float), -found.fun
-        sides = widths(mode, top)
-        # A search that begins far away may end in a simplex that has collapsed.
-        if gained < _GAIN:
-            break
-    return mode, sides
-
-
-def _widths(
-    density: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    mode: NDArray[np.float64],
-    top: float,
-    unit: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    away = 2.0 ** np.arange(-24.0, 7.0)
-    out = []
-    for k in range(len(mode)):
-        sides = []
-        for sign in (-1.0, 1.0):
-            t = np.repeat(mode[None], len(away), 0)
-            t[:, k] += sign * away * unit[k]
-            drop = top - density(t)
-            far = np.flatnonzero(drop > 0.5)
-            first = int(far[0]) if len(far) else len(away) - 1
-            # Between two powers of 2 the drop is about quadratic.
-            ratio = 0.5 / max(float(drop[first]), 1e-3)
-            sides.append(away[first] * unit[k] * np.sqrt(min(1.0, max(ratio, 0.1))))
-        out.append(2.0 / (1.0 / sides[0] + 1.0 / sides[1]))
-    return np.array(out)
-
-
 def integrate(family: Family, tolerance: float) -> tuple[Grid, NDArray[np.float64]]:
     """Put a family's hyperparameters on a lattice that is fine enough.
 
@@ -490,4 +277,4 @@ def differences(grid: Grid) -> NDArray[np.float64]:
     mean, sd = spread(grid.t, grid.weights())
     scale = np.maximum(sd[0], 1e-300)
     apart = np.maximum(np.abs(mean[1:] - mean[0]), np.abs(sd[1:] - sd[0])) / scale
-    return np.maximum(np.abs(evidence[1:] - evidence[0]), apart.max(1))
+    return np.asarray(np.maximum(np.abs(evidence[1:] - evidence[0]), apart.max(1)))

@@ -79,6 +79,13 @@ class NormalGroups:
     seen: NDArray[np.bool_] | None = None
     axes: tuple[Axis, ...] = field(init=False)
     counts: NDArray[np.float64] = field(init=False)
+    _y: NDArray[np.float64] = field(init=False)
+    _x: NDArray[np.float64] = field(init=False)
+    _centre: float = field(init=False)
+    _first: str = field(init=False)
+    _loc: NDArray[np.float64] = field(init=False)
+    _scale: NDArray[np.float64] = field(init=False)
+    _heavy: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         y = np.asarray(self.y, dtype=float)
@@ -114,15 +121,6 @@ class NormalGroups:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-
-    if TYPE_CHECKING:
-        _y: NDArray[np.float64]
-        _x: NDArray[np.float64]
-        _centre: float
-        _first: str
-        _loc: NDArray[np.float64]
-        _scale: NDArray[np.float64]
-        _heavy: tuple[int, ...]
 
     @staticmethod
     def _place(prior: Prior) -> tuple[float, float]:

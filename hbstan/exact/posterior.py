@@ -211,7 +211,7 @@ class ExactPosterior:
     @property
     def seen(self) -> NDArray[np.bool_]:
         """The groups of the likelihood."""
-        return np.asarray(self.plan.stan["holdout"]) == 0
+        return np.asarray(np.asarray(self.plan.stan["holdout"]) == 0)
 
     def kfold(
         self, folds: int | Sequence[Sequence[str]] = _FOLDS, seed: int = 1
@@ -360,7 +360,7 @@ def _tail(ci_prob: float) -> float:
 
 def exact(
     model: str | Model,
-    data: Dataset | str | Path,
+    data: Dataset | Mapping[str, Any] | str | Path,
     *,
     priors: Mapping[str, Prior | str] | None = None,
     holdout: Iterable[str | int] | str | None = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hbstan.exact.beta_binomial import BetaBinomial
 from hbstan.exact.curves import (
     Curves,
     Marginal,
@@ -14,10 +15,12 @@ from hbstan.exact.curves import (
     mixture_cdf,
     mixture_quantiles,
 )
-from hbstan.exact.lattice import BLOCK, integrate, left_out
+from hbstan.exact.lattice import integrate, left_out
+from hbstan.exact.logit_normal import LogitNormal
 from hbstan.exact.nodes import POWER
 from hbstan.exact.normal import NormalGroups
 from hbstan.exact.quantities import FUNCTIONS, Quantity
+from hbstan.exact.search import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,6 +188,7 @@ class Solution:
         terms = self.family.terms(t) if terms is None else terms[kept]
         terms = np.where(self.family.counts > 0, terms, 0.0)
         own = self.family.moments(t)["theta"]
+        assert isinstance(self.family, BetaBinomial | LogitNormal)
         return Curves(self.family, self.grid, kept, w, terms, own)
 
     def left_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,7 +6,7 @@ is integrated by the trapezoidal rule on its logarithm, the same points for all 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy import special
@@ -104,10 +104,9 @@ class Unpooled:
         shape = (len(s), len(y))
         used = [np.where(seen, a, 0.0) for a in (y, self.n[items])]
         columns = [np.full(1, self.loc), s, *used]
-        found = integrals(*(np.broadcast_to(c, shape).ravel() for c in columns))
+        found = integrals(*_flat(columns, shape))
         actual = [np.full(1, self.loc), s, y, self.n[items]]
-        flat = [np.broadcast_to(c, shape).ravel() for c in actual]
-        value = integrals(*flat, False).log_value.reshape(shape)
+        value = integrals(*_flat(actual, shape), moments=False).log_value.reshape(shape)
         self.inner_error = max(self.inner_error, float(found.error.max()))
         names = ("theta", "theta_var", "p", "p2")
         theta, var, p, p2 = (getattr(found, m).reshape(shape) for m in names)
@@ -207,6 +206,14 @@ class Unpooled:
                 out[items] = mixture_cdf(x[items], *self._mixture(items))
             return out
         return find_cdf(self._tables(), x)
+
+
+_Four: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64], Any, Any]"
+
+
+def _flat(columns: list[NDArray[np.float64]], shape: tuple[int, int]) -> _Four:
+    a, b, c, d = (np.broadcast_to(column, shape).ravel() for column in columns)
+    return a, b, c, d
 
 
 def _weights(logs: NDArray[np.float64]) -> NDArray[np.float64]:

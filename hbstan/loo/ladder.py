@@ -257,7 +257,7 @@ class _Climb:
     def refit(self, method: str, folds: list[list[str]]) -> None:
         """Refit without each fold; a refit that fails leaves what there was."""
         groups = tuple(label for fold in folds for label in fold)
-        planned = expected_seconds(self.fit, len(folds), self.options["workers"])
+        planned = self._refit_seconds(len(folds))
         started = time.perf_counter()
         self._left_out(folds, method)
         seconds = time.perf_counter() - started
@@ -324,9 +324,13 @@ class _Climb:
         if rung == "moment_matching":
             draws = sizes["chain"] * sizes["draw"]
             return TYPICAL_PASSES * _DENSITY_SECONDS * draws * len(groups)
+        return self._refit_seconds(len(groups))
+
+    def _refit_seconds(self, folds: int) -> float:
+        """Return the seconds that leaving out so many folds is expected to take."""
         if has_exact_form(self.fit):
             return _EXACT_SECONDS
-        return expected_seconds(self.fit, len(groups), self.options["workers"])
+        return expected_seconds(self.fit, folds, self.options["workers"])
 
     def _take(self, rung: str, groups: tuple[str, ...]) -> None:
         if rung in LIKELIHOODS:

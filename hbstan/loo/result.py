@@ -58,7 +58,11 @@ class Values:
         """
         import numpy as np
 
-        values, n = self.table["elpd"], len(self.table)
+        # A group without data has a density of 1, whatever the parameters: it is no
+        # observation, and would change how much others seem to vary.
+        told = (self.table["elpd"] != 0.0) | (self.table["lpd"] != 0.0)
+        values = self.table.loc[told, "elpd"]
+        n = len(values)
         return {
             "elpd": float(values.sum()),
             "se": float(np.sqrt(n * values.var(ddof=1))) if n > 1 else float("nan"),

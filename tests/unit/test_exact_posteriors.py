@@ -57,7 +57,7 @@ def logit_by_net(
     y: np.ndarray, n: np.ndarray, prior_mu: Normal, prior_tau: HalfNormal
 ) -> tuple[float, float, float]:
     """Return log evidence and means of mu and tau by plain sums over three nets."""
-    mu, log_tau = np.linspace(-6, 4, 161), np.linspace(-9, 2.2, 180)
+    mu, log_tau = np.linspace(-6, 4, 161), np.linspace(-15, 2.2, 270)
     theta = np.linspace(-16, 12, 1401)
     step = theta[1] - theta[0]
     likelihood = stats.binom.pmf(y[:, None], n[:, None], 1.0 / (1.0 + np.exp(-theta)))
@@ -101,7 +101,7 @@ def test_log_odds_agree_with_plain_sums() -> None:
 def test_beta_binomial_agrees_with_plain_sums() -> None:
     data = hb.datasets.load("surgical")
     found = hb.exact("beta_binomial", data)
-    mu, log_kappa = np.linspace(1e-4, 0.6, 1200), np.linspace(-6, 7, 500)
+    mu, log_kappa = np.linspace(1e-4, 0.6, 600), np.linspace(-6, 7, 260)
     a, b = mu[:, None] * np.exp(log_kappa), (1 - mu[:, None]) * np.exp(log_kappa)
     stan = data.to_stan()
     logs = sum(
@@ -121,7 +121,7 @@ def test_beta_binomial_agrees_with_plain_sums() -> None:
     assert q["mu"].mean[0] == pytest.approx(w.sum(1) @ mu, abs=1e-6)
     assert q["kappa"].mean[0] == pytest.approx(w.sum(0) @ np.exp(log_kappa), rel=1e-5)
     below = w.sum(1)[mu <= q["mu"].quantiles[0, 0]].sum()
-    assert below == pytest.approx(0.5, abs=3e-3)  # a net's step
+    assert below == pytest.approx(0.5, abs=1e-2)  # a net's step
 
 
 def test_a_left_out_group_of_estimates_is_a_ratio_of_evidences() -> None:
@@ -208,21 +208,20 @@ def test_normal_groups_agree_with_double_quadrature() -> None:
     )
     found = Solution(family, 1e-7)
 
-    def density(log_tau: float, log_sigma: float) -> float:
-        v = np.exp(2 * log_tau) + np.exp(2 * log_sigma) / n
-        covariance = np.diag(v) + 25.0
-        logs = stats.multivariate_normal.logpdf(y, np.zeros(3), covariance)
-        logs += (
-            -0.5 * np.sum(ss) * np.exp(-2 * log_sigma)
-            - (n - 1).sum() * (log_sigma + 0.5 * np.log(2 * np.pi))
-            - 0.5 * np.log(n).sum()
-        )
-        prior = stats.halfnorm(scale=2).logpdf(np.exp([log_tau, log_sigma])).sum()
-        return float(np.exp(logs + prior + log_tau + log_sigma))
-
-    u = np.linspace(-14, 3.5, 176)
-    total = sum(density(a, b) for a in u for b in np.linspace(-2, 2.6, 60))
-    total *= (u[1] - u[0]) * 4.6 / 59
+    log_tau, log_sigma = np.meshgrid(
+        np.linspace(-14, 3.5, 176), np.linspace(-2, 2.6, 60)
+    )
+    v = np.exp(2 * log_tau)[..., None] + np.exp(2 * log_sigma)[..., None] / n
+    # The density of y by Sherman and Morrison: a diagonal and 25 in every cell.
+    weight = 25.0 / (1.0 + 25.0 * (1.0 / v).sum(-1))
+    rest = (y**2 / v).sum(-1) - weight * (y / v).sum(-1) ** 2
+    volume = np.log(v).sum(-1) + np.log(25.0 / weight)
+    logs = -0.5 * (rest + volume + 3 * np.log(2 * np.pi))
+    logs += -0.5 * np.sum(ss) * np.exp(-2 * log_sigma) - 0.5 * np.log(n).sum()
+    logs -= (n - 1).sum() * (log_sigma + 0.5 * np.log(2 * np.pi))
+    for u in (log_tau, log_sigma):
+        logs += stats.halfnorm(scale=2).logpdf(np.exp(u)) + u
+    total = np.exp(logs).sum() * 17.5 / 175 * 4.6 / 59
     assert found.log_evidence == pytest.approx(np.log(total), abs=1e-5)
 
 
@@ -244,7 +243,7 @@ def test_unpooled_groups_have_closed_forms() -> None:
 def test_the_limit_of_flat_priors_is_the_restricted_likelihoods() -> None:
     """BCG: REML's tau^2 is the mode of the flat posterior of tau^2, mu integrated out.
 
-    Published: tau^2 0.3132 and mu -0.7145 (Viechtbauer 2010, doi:10.18637/jss.v036.i03).
+    Published: tau^2 0.3132, mu -0.7145 (Viechtbauer 2010, doi:10.18637/jss.v036.i03).
     Comparable are the mode and the mean given it, not the posterior's means.
     """
     data = hb.datasets.load("bcg").to_stan()
