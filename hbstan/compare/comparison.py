@@ -317,7 +317,8 @@ def _compared(results: dict[str, LooResult], seed: int) -> Comparison:
     mcse.iloc[0] = 0.0
     table["elpd_diff"] = differences.sum()
     # A single difference has no variance: NaN.
-    table["dse"] = np.sqrt(len(groups) * differences.var(ddof=1))
+    told = (pointwise != 0.0).any(axis=1)  # of groups without data all say 0
+    table["dse"] = np.sqrt(told.sum() * differences[told].var(ddof=1))
     table["mcse"] = mcse
     table["stacking"] = stacking_weights(pointwise)
     rng = np.random.default_rng(seed)
