@@ -157,7 +157,8 @@ class CommonNodes:
 
 
 def _octaves(values: NDArray[np.float64]) -> Iterator[NDArray[np.int64]]:
-    octave = np.floor(np.log2(np.clip(values, 1e-9, 1e9)))
+    """Yield places of values within a factor of 4 of each other."""
+    octave = np.floor(0.5 * np.log2(np.clip(values, 1e-9, 1e9)))
     for one in np.unique(octave):
         yield np.flatnonzero(octave == one)
 

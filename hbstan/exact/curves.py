@@ -8,7 +8,7 @@ but coincides with the population's middle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -181,8 +181,8 @@ class Curves:
     weights : ndarray of shape (kept points,)
     terms : ndarray of shape (kept points, items)
         Log integrals, 0 for groups without data.
-    own : Moments
-        Of the groups' parameters at the kept points.
+    own : callable
+        Returns moments of the groups' parameters at the kept points, if needed.
     """
 
     def __init__(
@@ -192,15 +192,16 @@ class Curves:
         kept: NDArray[np.int64],
         weights: NDArray[np.float64],
         terms: NDArray[np.float64],
-        own: Moments,
+        own: Callable[[], Moments],
     ) -> None:
-        self.family, self.grid, self.own = family, grid, own
+        self.family, self.grid = family, grid
         self.t, self.index = grid.t[kept], grid.index[kept]
         self.log_weight, self.terms = np.log(weights), terms
         self.shift = family.log_maximum()
         with np.errstate(invalid="ignore"):
             middle = weights @ terms
             self.tense = np.sqrt(weights @ (terms - middle) ** 2) > _TENSE
+        self.own = own() if self.tense.any() else None
 
     def density(
         self, theta: NDArray[np.float64], items: NDArray[np.int64], data: bool = True
@@ -229,6 +230,7 @@ class Curves:
         moments.
         """
         j = int(item[0])
+        assert self.own is not None
         mean, sd = self.own.mean[:, j], np.sqrt(self.own.variance[:, j])
         slope = self.grid.slope(self.index[:, 0] * self.grid.step[0], 0)
         step = float(self.grid.step[0])

@@ -187,8 +187,11 @@ class Solution:
         terms = self.grid.terms
         terms = self.family.terms(t) if terms is None else terms[kept]
         terms = np.where(self.family.counts > 0, terms, 0.0)
-        own = self.family.moments(t)["theta"]
         assert isinstance(self.family, BetaBinomial | LogitNormal)
+
+        def own() -> Moments:
+            return self.family.moments(t)["theta"]
+
         return Curves(self.family, self.grid, kept, w, terms, own)
 
     def left_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
