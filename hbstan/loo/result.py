@@ -60,7 +60,7 @@ class Values:
 
         # A group without data has a density of 1, whatever the parameters: it is no
         # observation, and would change how much others seem to vary.
-        told = (self.table["elpd"] != 0.0) | (self.table["lpd"] != 0.0)
+        told = (self.table["elpd"] != 0.0) | (self.table["p"] != 0.0)
         values = self.table.loc[told, "elpd"]
         n = len(values)
         return {
