@@ -166,7 +166,7 @@ def _page(correct: list[dict[str, Any]], faulty: list[dict[str, Any]]) -> str:
         if rows:
             top = max(r["z"] for r in rows)
             passed = share(rows, "diagnosed")
-            lines.append(f"| {case} | {model} | {share(rows)} | {top:.1f} | {passed} |")
+            lines.append(f"| {case} | {model} | {share(rows)} | {top:.3g} | {passed} |")
     lines += [
         "",
         "| planted fault (surgical) | largest move of a mean, sd | found | least z |",
