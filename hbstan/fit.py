@@ -452,7 +452,7 @@ def fit_plan(
     sample = sampler(engine, settings) if apart else engine.sample
     raw = sample(decided.program, decided.stan, settings, progress=progress)
     kinds = declared(decided.program).outputs
-    attrs = attributes(decided, settings, engine, raw, kinds, started)
+    attrs = attributes(decided, settings, engine.name, raw, kinds, started)
     tree = to_tree(
         raw,
         decided.stan,

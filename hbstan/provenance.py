@@ -17,7 +17,7 @@ from hbstan.text import escaped
 if TYPE_CHECKING:
     from hbstan.plan import Plan
     from hbstan.program import Type
-    from hbstan.types import Backend, RawDraws, SamplerSettings, StanProgram
+    from hbstan.types import RawDraws, SamplerSettings, StanProgram
 
 __all__ = ["attributes", "program_hash", "renaming"]
 
@@ -25,7 +25,7 @@ __all__ = ["attributes", "program_hash", "renaming"]
 def attributes(
     decided: Plan,
     settings: SamplerSettings,
-    engine: Backend,
+    backend: str,
     raw: RawDraws,
     kinds: Mapping[str, Type],
     started: float,
@@ -36,7 +36,8 @@ def attributes(
     ----------
     decided : Plan
     settings : SamplerSettings
-    engine : Backend
+    backend : str
+        Name of what made the draws.
     raw : RawDraws
     kinds : mapping of str to Type
         The declared types of the program's variables.
@@ -72,7 +73,7 @@ def attributes(
         "holdout": decided.held_out(),
         "seed": settings.seed,
         "settings": settings.record(),
-        "backend": engine.name,
+        "backend": backend,
         "versions": {"hbstan": __version__, **raw.versions},
         "timings": dict(raw.timings),
         "created_at": datetime.fromtimestamp(started, UTC).isoformat(),

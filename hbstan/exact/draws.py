@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,8 @@ from hbstan.exact.quantities import FUNCTIONS
 from hbstan.exact.search import log_posterior
 from hbstan.exact.solution import Solution
 from hbstan.exact.unpooled import Unpooled
-from hbstan.fit import program_hash
+from hbstan.program import declared
+from hbstan.provenance import attributes
 from hbstan.types import RawDraws, SamplerSettings
 
 if TYPE_CHECKING:
@@ -171,8 +171,6 @@ def tree(posterior: ExactPosterior, draws: int, seed: int) -> xr.DataTree:
     posterior : ExactPosterior
     draws, seed : int
     """
-    from hbstan import __version__
-
     rng = np.random.default_rng(seed)
     variables = draw(posterior, draws, rng)
     decided, form = posterior.plan, posterior.form.exact
@@ -196,27 +194,16 @@ def tree(posterior: ExactPosterior, draws: int, seed: int) -> xr.DataTree:
     variables["lprior"] = np.stack(priors, -1)
     # A refit without groups is one by a sampler, with its usual settings.
     settings = SamplerSettings(seed=seed)
-    raw = RawDraws({k: v[None] for k, v in variables.items()}, {})
-    attrs = {
-        "format": 1,
-        "model": decided.name,
-        "like": decided.like,
-        "data_kind": decided.data_kind,
-        "data_name": decided.data_name,
-        "data_hash": decided.data_hash,
-        "program_hash": program_hash(decided.program),
-        "program_file": "",
-        "backend": "exact",
-        "seed": seed,
-        "method": "independent draws from a posterior by quadrature: no chains",
-        "priors": json.dumps(posterior.priors),
-        "holdout": json.dumps(decided.held_out()),
-        "settings": json.dumps(asdict(settings)),
-        "versions": json.dumps({"hbstan": __version__}),
-        "timings": json.dumps({"total": posterior.seconds}),
-        "sampled": json.dumps(list(decided.priors)),
-    }
-    return to_tree(raw, decided.stan, labels=decided.labels, attrs=attrs)
+    raw = RawDraws(
+        {name: value[None] for name, value in variables.items()},
+        {},
+        timings={"total": posterior.seconds},
+        sampled=tuple(decided.priors),
+    )
+    kinds = declared(decided.program).outputs
+    attrs = attributes(decided, settings, "exact", raw, kinds, time.time())
+    attrs["method"] = "independent draws from a posterior by quadrature: no chains"
+    return to_tree(raw, decided.stan, labels=decided.labels, kinds=kinds, attrs=attrs)
 
 
 def _vectors(

@@ -44,7 +44,6 @@ TIERS: tuple[tuple[str, ...], ...] = (
 #: Imports that the order forbids and that are accepted all the same.
 ACCEPTED: Mapping[tuple[str, str], str] = {
     ("hbstan.provenance", "hbstan.__version__"): "a fit records the package's version",
-    ("hbstan.exact.draws", "hbstan.__version__"): "draws record it, as fits do",
     ("hbstan.sbc.run", "hbstan.__version__"): "a store is of one version",
     ("hbstan.cli.app", "hbstan.__version__"): "--version prints it",
     ("hbstan.workflow.request", "hbstan.__version__"): "a folder is of one version",
