@@ -3,68 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hbstan.cli.section import Options, Section, not_run
 from hbstan.data.findings import ALONE
 from hbstan.results import Check, Checks, Outcome
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.console import RenderableType
 
     from hbstan.compare import Comparison
     from hbstan.fit import Fit
-    from hbstan.types import Progress
 
 __all__ = ["Options", "Section", "comparison", "criticise", "named"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the caller wants.
-
-    Parameters
-    ----------
-    seed : int, optional
-        For replicates.
-    highest, budget, workers
-        See :func:`hbstan.loo.loo`.
-    refits : bool
-        Whether priors are swapped and groups left out.
-    progress : Progress, optional
-    """
-
-    seed: int | None
-    highest: str
-    budget: float | None
-    workers: int | None
-    refits: bool
-    progress: Progress | None
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of a criticism.
-
-    Parameters
-    ----------
-    name : str
-        Its key in the JSON.
-    shown : list of Rich renderables
-    record : dict
-        JSON-ready.
-    checks : Checks
-    figures : mapping of str to callable
-        File names, and what draws them.
-    """
-
-    name: str
-    shown: list[RenderableType]
-    record: dict[str, Any]
-    checks: Checks
-    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
 
 
 def criticise(fit: Fit, options: Options) -> list[Section]:
@@ -112,14 +64,6 @@ def _not_criticised(fit: Fit) -> list[Section]:
     return sections
 
 
-def _not_run(name: str, title: str, check: Check) -> Section:
-    """Return a section that says why it has nothing to say."""
-    from hbstan.report.console import checks_table
-
-    checks = Checks([check])
-    return Section(name, [checks_table(checks, title)], checks.record(), checks)
-
-
 def _exact(fit: Fit, options: Options) -> Section | None:
     """Set the fit beside the exact posterior, where its model has one."""
     from hbstan.agreement import BLIND, agrees_with_exact, has_exact_form
@@ -140,7 +84,7 @@ def _exact(fit: Fit, options: Options) -> Section | None:
             detail=err.message,
             advice=err.remedy or "",
         )
-        return _not_run("exact", title, check)
+        return not_run("exact", title, check)
     checks = Checks([found.check()])
     shown: list[Any] = [
         frame_table(
@@ -218,7 +162,7 @@ def _cross_validation(fit: Fit, options: Options) -> Section:
             detail=err.message,
             advice=err.remedy or "",
         )
-        return _not_run("loo", title, check)
+        return not_run("loo", title, check)
     checks = result.checks()
     shown: list[Any] = [
         report.ladder_table(result),
@@ -237,7 +181,7 @@ def _groups(fit: Fit, options: Options) -> Section | None:
     if fit.posterior.sizes.get("group") != 1:
         return _pooling(fit, options)
     check = Check("groups", "Groups differ", Outcome.NOT_RUN, detail=ALONE)
-    return _not_run("groups", "Groups", check)
+    return not_run("groups", "Groups", check)
 
 
 def _pooling(fit: Fit, options: Options) -> Section | None:
