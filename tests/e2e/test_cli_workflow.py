@@ -72,6 +72,7 @@ def test_json_is_the_document(
     assert home(*RUN, "--out", "whole", "--quiet").err == ""
 
 
+@pytest.mark.exhaustive("hbstan/workflow", "hbstan/cli")
 def test_the_documents_command_gives_the_same_answers(
     home: Command, done: tuple[Path, float, str, str]
 ) -> None:

@@ -35,6 +35,7 @@ REPRESENTED = {
     *("binomial_pooled", "normal_pooled", "normal_unpooled", "binomial_unpooled"),
     *("logit_centered", "eight_schools_centered", "beta_binomial_marginal"),
     *("normal_groups_marginal", "sv_noncentered", "gp_regression"),
+    *("logistic_regression", "irt_2pl"),
 }
 EXHAUSTIVE = pytest.mark.exhaustive("stan", "hbstan/backends", "hbstan/toolchain")
 ON_BOTH = [

@@ -228,10 +228,13 @@ def close(values: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        *(LOGIT, "beta_binomial"),
+        LOGIT,
         *(
             pytest.param(name, marks=EXHAUSTIVE)
-            for name in ("logit_centered", "logit_adaptive", "binomial_unpooled")
+            for name in (
+                *("beta_binomial", "logit_centered", "logit_adaptive"),
+                "binomial_unpooled",
+            )
         ),
     ],
 )

@@ -285,7 +285,8 @@ def test_retries_are_recorded(tmp_path: Path) -> None:
     assert [r["stage"] for r in model["retries"]] == ["fit"]
     assert "4 times the draws" in model["retries"][0]["what"]
     record = next(s for s in found.document["stages"] if s["stage"] == "fit")
-    assert [row[0] for row in record["tables"][1]["rows"]] == [1, 2]
+    (attempts,) = (t for t in record["tables"] if t["name"] == "attempts")
+    assert [row[0] for row in attempts["rows"]] == [1, 2]
     assert found.fit("logit_noncentered").posterior.sizes["draw"] == 800
     assert not any("fitted again" in text for text in model["limitations"])
     assert any("more effort" in text for text in found.document["cautions"])
@@ -351,6 +352,7 @@ def test_two_workflows_do_not_share_a_folder(
 
 
 @pytest.mark.usefixtures("sketched")
+@pytest.mark.exhaustive("hbstan/workflow", "hbstan/backends")
 def test_cmdstan_gives_the_same_verdict(
     surgical: Workflow, cmdstan: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -155,7 +155,10 @@ def test_a_wrong_dataset_is_noticed(fits: dict[str, hb.Fit]) -> None:
 
 
 def test_a_whole_workflow_on_studies(tmp_path: Path) -> None:
-    few = {"calibration": {"n_sims": 20, "pilot": 0, "retry_iter_sampling": 0}}
+    few = {
+        "calibration": {"n_sims": 20, "pilot": 0, "retry_iter_sampling": 0},
+        "sensitivity": {"max_left_out": 2},
+    }
     found = hb.workflow(
         "bcg",
         "meta_regression",
