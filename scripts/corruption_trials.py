@@ -39,7 +39,7 @@ CRITERIA: Mapping[str, Any] = {
         **{"n_sims": 20, "pilot": 0, "iter_warmup": 200, "iter_sampling": 200},
         "retry_iter_sampling": 0,
     },
-    "fit": {"retry_parameterization": False, "retry_draws": 0},
+    "fit": {"retry_parameterization": False, "retry_draws": 1},
     "sensitivity": {"max_left_out": 1},
 }
 SMALL: Mapping[str, Any] = {"chains": 2, "iter_warmup": 400, "iter_sampling": 600}
