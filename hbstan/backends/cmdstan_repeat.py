@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from hbstan.backends.cmdstan_model import Finished, deadline, model_of
 from hbstan.backends.cmdstan_run import QUIET, run_error, sampler_arguments
 from hbstan.backends.inits import plain_inits
-from hbstan.backends.stan_data import plain_data
+from hbstan.backends.stan_data import matched_data
 from hbstan.files import scratch_folder
-from hbstan.program import declared, matched
+from hbstan.program import declared
 from hbstan.types import RawDraws, SamplerSettings, StanData, StanProgram
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class RepeatedCmdStan:
         ScratchError
             If the folder for temporary files is full.
         """
-        plain = plain_data(self._program.name, data)
-        values = matched(self._program.name, self._declared, plain)
+        values = matched_data(self._program, data, self._declared)
         kinds = self._declared.outputs
         starts = plain_inits(settings.inits, self._parameters, kinds=kinds, data=values)
         started = time.perf_counter()

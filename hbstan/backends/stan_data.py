@@ -22,6 +22,7 @@ from hbstan.program import declared, matched
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hbstan.program import Declared
     from hbstan.types import StanData, StanProgram
 
 __all__ = ["in_plain_words", "matched_data", "plain_data", "plain_values"]
@@ -36,7 +37,9 @@ _COMPLAINTS = (
 )
 
 
-def matched_data(program: StanProgram, data: StanData) -> dict[str, Any]:
+def matched_data(
+    program: StanProgram, data: StanData, known: Declared | None = None
+) -> dict[str, Any]:
     """Return Stan data in plain types, of the shapes that ``program`` declares.
 
     Parameters
@@ -45,13 +48,16 @@ def matched_data(program: StanProgram, data: StanData) -> dict[str, Any]:
         One that compiles.
     data : mapping
         As for :func:`plain_data`.
+    known : Declared, optional
+        What the program declares, where that has been read already.
 
     Raises
     ------
     DataError
         As :func:`plain_data` and :func:`hbstan.program.matched`.
     """
-    return matched(program.name, declared(program), plain_data(program.name, data))
+    plain = plain_data(program.name, data)
+    return matched(program.name, known or declared(program), plain)
 
 
 def plain_data(program: str, data: StanData) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbstan.backends.console import Iterations, iterations
 from hbstan.backends.inits import plain_inits
-from hbstan.backends.stan_data import in_plain_words, matched_data, plain_data
+from hbstan.backends.stan_data import in_plain_words, matched_data
 from hbstan.backends.stanli_call import DeadlineError, model_class
 from hbstan.backends.stanli_density import Densities
 from hbstan.backends.stanli_rejects import mend
@@ -37,7 +37,7 @@ from hbstan.errors import (
 )
 from hbstan.files import scratch_folder
 from hbstan.includes import find_includes
-from hbstan.program import declared, matched
+from hbstan.program import declared
 from hbstan.staging import copy_includes
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
 
@@ -193,8 +193,7 @@ class _Repeated:
         started = time.perf_counter()
         said: list[str] = []
         listener = iterations(progress, settings.chains)
-        name = self._program.name
-        values = matched(name, self._declared, plain_data(name, data))
+        values = matched_data(self._program, data, self._declared)
         model = _build(self._program, self._mir, values, said, settings, listener)
         _require_outputs(self._program, said)
         _require_parameters(self._program, model)
