@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import matplotlib
 import pytest
+from finished import Finished, finished
 from shared import Shared
 from touched import concerned
 
@@ -58,6 +59,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
     root = tmp_path_factory.getbasetemp()
     parallel = "PYTEST_XDIST_WORKER" in os.environ
     return Shared((root.parent if parallel else root) / "shared")
+
+
+@pytest.fixture(scope="session")
+def whole(shared: Shared) -> Finished:
+    """Return a finished workflow of the surgical data, made once for all workers."""
+    return shared(finished, str(shared.folder.with_name("finished")))
 
 
 #: Files whose tests are about statistics, Stan or other programs: what they find on

@@ -10,51 +10,37 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from command import Command
+from finished import RUN, TOML, Finished
 
 from hbstan.workflow import without_times
 
-CRITERIA = """\
-[calibration]
-n_sims = 30
-pilot = 0
-iter_warmup = 200
-iter_sampling = 200
-retry_iter_sampling = 0
-gates = ["failures", "uniformity"]
-
-[sensitivity]
-max_left_out = 3
-"""
-RUN = ("workflow", "surgical", "--model", "logit_noncentered", "--backend", "stanli")
-RUN += ("--seed", "1", "--criteria", "criteria.toml")
 EXHAUSTIVE = pytest.mark.exhaustive("hbstan/workflow")
 FILES = ("verdict.json", "report.html", "plan.json", "data.csv")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, bare_env: dict[str, str]) -> Command:
-    """Return the command in a folder with criteria and one finished workflow."""
+    """Return the command in a folder with criteria."""
     command = Command(tmp_path_factory.mktemp("home"), bare_env)
-    command.write("criteria.toml", CRITERIA)
+    command.write("criteria.toml", TOML)
     return command
 
 
 @pytest.fixture(scope="module")
-def done(home: Command) -> tuple[Path, float, str, str]:
-    began = time.monotonic()
-    ran = home.process(*RUN, "--out", "whole")
-    return home.folder / "whole", time.monotonic() - began, ran.out, ran.err
+def done(home: Command, whole: Finished) -> Path:
+    """Return a finished workflow's folder, in that of the command."""
+    shutil.copytree(whole.folder, home.folder / "whole")
+    return home.folder / "whole"
 
 
-def test_what_people_see(done: tuple[Path, float, str, str]) -> None:
-    folder, _, out, err = done
+def test_what_people_see(whole: Finished) -> None:
+    out, err = whole.out, whole.err
     for name in FILES:
-        assert (folder / name).is_file()
+        assert (whole.folder / name).is_file()
     assert "[3/7] logit_noncentered: Fit and diagnostics: pass" in err
     assert "accepted with limitations" in out
     assert "What could be wrong" in out
@@ -62,11 +48,9 @@ def test_what_people_see(done: tuple[Path, float, str, str]) -> None:
     assert "Traceback" not in out + err
 
 
-def test_json_is_the_document(
-    home: Command, done: tuple[Path, float, str, str]
-) -> None:
+def test_json_is_the_document(home: Command, done: Path) -> None:
     ran = home(*RUN, "--out", "whole", "--json")
-    kept = json.loads((done[0] / "verdict.json").read_text(encoding="utf-8"))
+    kept = json.loads((done / "verdict.json").read_text(encoding="utf-8"))
     assert {k: v for k, v in ran.json.items() if k != "folder"} == kept
     assert home(*RUN, "--out", "whole", "--quiet").out == ""
     assert home(*RUN, "--out", "whole", "--quiet").err == ""
@@ -74,15 +58,15 @@ def test_json_is_the_document(
 
 @pytest.mark.exhaustive("hbstan/workflow", "hbstan/cli")
 def test_the_documents_command_gives_the_same_answers(
-    home: Command, done: tuple[Path, float, str, str]
+    home: Command, done: Path
 ) -> None:
     import shlex
 
-    kept = json.loads((done[0] / "verdict.json").read_text(encoding="utf-8"))
-    again = Command(done[0], home.env)
+    kept = json.loads((done / "verdict.json").read_text(encoding="utf-8"))
+    again = Command(done, home.env)
     argv = shlex.split(kept["command"])[1:]
     again(*argv, "--criteria", "../criteria.toml")
-    found = json.loads((done[0] / "again" / "verdict.json").read_text(encoding="utf-8"))
+    found = json.loads((done / "again" / "verdict.json").read_text(encoding="utf-8"))
     assert found["answers"]["table"] == kept["answers"]["table"]
     # And a stage's own command gives that stage's figures.
     fit = next(s for s in kept["stages"] if s["stage"] == "fit")
@@ -107,12 +91,20 @@ def test_the_documents_command_gives_the_same_answers(
         ] in done_again.stdout
 
 
-def test_a_rejected_model_exits_1(home: Command) -> None:
-    home.write("strict.toml", CRITERIA + "\n[data]\nmin_groups = 20\n")
-    argv = [a if a != "criteria.toml" else "strict.toml" for a in RUN]
-    ran = home(*argv, "--out", "strict", code=1)
+def test_a_rejected_model_of_a_table_of_ones_own_exits_1(home: Command) -> None:
+    rows = [("ward", "beds", "falls")]
+    rows += [(f"<script>{i}</script>", 100 + 7 * i, 3 + i % 5) for i in range(8)]
+    with (home.folder / "wards.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    home.write("strict.toml", TOML + "\n[data]\nmin_groups = 20\n")
+    argv = [a if a != "criteria.toml" else "strict.toml" for a in RUN[2:]]
+    columns = ("--group", "ward", "--trials", "beds", "--events", "falls")
+    ran = home("workflow", "wards.csv", *argv, *columns, code=1)
     assert "rejected" in ran.out
     assert "too few groups" in ran.out
+    page = (home.folder / "wards-workflow" / "report.html").read_text(encoding="utf-8")
+    assert "<script>0" not in page
+    assert "&lt;script&gt;0" in page
 
 
 @pytest.mark.parametrize(
@@ -128,7 +120,7 @@ def test_a_rejected_model_exits_1(home: Command) -> None:
     ],
 )
 def test_bad_input_exits_2_without_a_traceback(
-    home: Command, done: tuple[Path, float, str, str], more: tuple[str, ...], said: str
+    home: Command, done: Path, more: tuple[str, ...], said: str
 ) -> None:
     ran = home(*RUN, "--out", "whole", *more, code=None)
     assert ran.code in (2, 3)
@@ -138,29 +130,14 @@ def test_bad_input_exits_2_without_a_traceback(
 
 
 @EXHAUSTIVE  # test_workflow has the same without the command
-def test_changed_criteria_are_refused_and_amended(
-    home: Command, done: tuple[Path, float, str, str]
-) -> None:
-    shutil.copytree(done[0], home.folder / "amended")
-    home.write("other.toml", CRITERIA + "\n[fit]\nrhat = 1.05\n")
+def test_changed_criteria_are_refused_and_amended(home: Command, done: Path) -> None:
+    shutil.copytree(done, home.folder / "amended")
+    home.write("other.toml", TOML.replace("[fit]\n", "[fit]\nrhat = 1.05\n"))
     argv = [a if a != "criteria.toml" else "other.toml" for a in RUN]
     ran = home(*argv, "--out", "amended", code=2)
     assert "fit.rhat is 1.01 there and 1.05 here" in ran.err
     ran = home(*argv, "--out", "amended", "--amend")
     assert "fit.rhat was changed after results had been seen" in ran.out
-
-
-def test_a_table_of_ones_own(home: Command) -> None:
-    rows = [("ward", "beds", "falls")]
-    rows += [(f"<script>{i}</script>", 100 + 7 * i, 3 + i % 5) for i in range(8)]
-    with (home.folder / "wards.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
-    columns = ("--group", "ward", "--trials", "beds", "--events", "falls")
-    ran = home("workflow", "wards.csv", *RUN[2:], *columns, code=None)
-    assert ran.code in (0, 1)
-    page = (home.folder / "wards-workflow" / "report.html").read_text(encoding="utf-8")
-    assert "<script>0" not in page
-    assert "&lt;script&gt;0" in page
 
 
 def killed(home: Command, seconds: float) -> bool:
@@ -182,31 +159,38 @@ def killed(home: Command, seconds: float) -> bool:
         return True
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=EXHAUSTIVE)])
+@pytest.mark.parametrize(
+    ("kills", "beginning"),
+    # One begins with everything to be done, the other in the middle.
+    [(2, False), pytest.param(10, True, marks=EXHAUSTIVE)],
+)
 def test_kills_at_random_moments_change_nothing(
-    home: Command, done: tuple[Path, float, str, str], kills: int
+    home: Command, whole: Finished, done: Path, kills: int, beginning: bool
 ) -> None:
-    whole, seconds, *_ = done
     rng = random.Random(11)
-    count = 0
+    count, folder = 0, home.folder / "killed"
+    if not beginning:
+        shutil.copytree(done, folder)
+        (folder / "verdict.json").unlink()
+        shorten(folder, rng)
     for _ in range(10 * kills):
         # Each attempt goes on where the last one was: shorter waits spread the kills.
-        count += killed(home, rng.uniform(0.05, 0.35) * seconds)
+        count += killed(home, rng.uniform(0.05, 0.35) * whole.seconds)
         if count == kills:
             break
-        if (home.folder / "killed" / "verdict.json").is_file():
-            (home.folder / "killed" / "verdict.json").unlink()
-            shorten(home.folder / "killed", rng)
+        if (folder / "verdict.json").is_file():
+            (folder / "verdict.json").unlink()
+            shorten(folder, rng)
     assert count == kills
     home(*RUN, "--out", "killed")
     read = [
-        json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
-        for folder in (whole, home.folder / "killed")
+        json.loads((one / "verdict.json").read_text(encoding="utf-8"))
+        for one in (done, folder)
     ]
     assert without_times(read[0]) == without_times(read[1])
     ours, theirs = (
-        {p.name: p.read_bytes() for p in (folder / "figures").iterdir()}
-        for folder in (whole, home.folder / "killed")
+        {p.name: p.read_bytes() for p in (one / "figures").iterdir()}
+        for one in (done, folder)
     )
     assert ours == theirs
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from hbstan.compile import compiled_exe
 
@@ -68,3 +69,17 @@ def compiled(cmdstan: Path) -> Callable[..., Any]:
         return cmdstanpy.CmdStanModel(exe_file=str(program.exe))
 
     return compile_once
+
+
+@pytest.fixture
+def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make figures, but do not render them, which is half of a workflow's time.
+
+    The workflow that the command makes for all tests renders its own.
+    """
+
+    def save(figure: Figure, file: Path, *, dpi: float) -> None:
+        assert figure.axes
+        file.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+
+    monkeypatch.setattr("hbstan.plots.save.save", save)

@@ -11,36 +11,41 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from finished import QUICK, Finished
 from scipy import stats
-from workflow_cases import CASES, QUICK, Case, many_groups
+from workflow_cases import STAGES, WHOLE, Case, many_groups
 
 import hbstan as hb
 from hbstan.errors import HbstanError, PriorError, SettingsError, StoreError
-from hbstan.workflow import Verdict, Workflow, load_workflow, schema, without_times
+from hbstan.results import Outcome, StageResult
+from hbstan.workflow import (
+    Criteria,
+    Verdict,
+    Workflow,
+    check_posterior,
+    check_sensitivity,
+    compare_models,
+    conclude,
+    cross_validate,
+    fit_and_diagnose,
+    load_workflow,
+    schema,
+    without_times,
+)
 
 EXHAUSTIVE = pytest.mark.exhaustive("hbstan/workflow")
 ONE = {"seed": 1, "backend": "stanli", "models": "logit_noncentered"}
+#: Of one parameter: what costs time is then the workflow's own.
+POOLED = {"seed": 1, "backend": "stanli", "models": "normal_pooled"}
+STRICT = {**QUICK, "data": {"min_groups": 20}}
 
 
 @pytest.fixture(scope="module")
-def surgical(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+def surgical(whole: Finished, tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """Return a copy of what the command made, which Python reads and goes on with."""
     out = tmp_path_factory.mktemp("surgical") / "out"
-    return hb.workflow("surgical", criteria=QUICK, out=out, **ONE)
-
-
-@pytest.fixture
-def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make figures, but do not render them, which is half of a workflow's time.
-
-    The workflow above and those of bundled data render theirs.
-    """
-
-    def save(figure: Figure, file: Path, *, dpi: float) -> None:
-        assert figure.axes
-        file.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-
-    monkeypatch.setattr("hbstan.plots.save.save", save)
+    shutil.copytree(whole.folder, out)
+    return load_workflow(out)
 
 
 def valid(found: Workflow) -> None:
@@ -54,7 +59,7 @@ def valid(found: Workflow) -> None:
             assert (found.folder / picture["file"]).is_file()
 
 
-@pytest.mark.parametrize("case", CASES, ids=[c.stage for c in CASES])
+@pytest.mark.parametrize("case", WHOLE, ids=[c.stage for c in WHOLE])
 @pytest.mark.usefixtures("sketched")
 def test_data_that_should_fail_at_a_gate_fail_there(case: Case, tmp_path: Path) -> None:
     found = hb.workflow(
@@ -83,8 +88,60 @@ def test_data_that_should_fail_at_a_gate_fail_there(case: Case, tmp_path: Path) 
     valid(found)
 
 
+@pytest.mark.parametrize("case", STAGES, ids=[c.stage for c in STAGES])
+def test_data_that_should_fail_at_a_stage_fail_there(case: Case) -> None:
+    stage = made(case)
+    assert stage.outcome is Outcome.FAIL
+    failed = {c.name: c for c in stage.checks if c.name in stage.gates and not c.passed}
+    assert case.check in failed
+    check = failed[case.check]
+    assert case.reason in f"{check.label}: {check.detail}"
+    # Far beyond what so short chains would do with other data.
+    assert case.stage != "fit" or (check.value or 0.0) > 1.1
+
+
+def made(case: Case) -> StageResult:
+    """Return the stage that should fail, of a fit that went before."""
+    rules = Criteria.read(case.all_criteria())
+    options: dict[str, Any] = {"priors": case.priors, "seed": 1, "backend": "stanli"}
+    if case.stage == "fit":
+        short = {"chains": 2, "iter_warmup": 300, "iter_sampling": 300}
+        given = {"criteria": rules.fit, **short, **options}
+        return fit_and_diagnose(case.model, case.data, **given)
+    fit = hb.fit(case.model, case.data, iter_warmup=500, **options)
+    if case.stage == "posterior":
+        return check_posterior(fit, criteria=rules.posterior, seed=1)
+    if case.stage == "cross_validation":
+        return cross_validate(fit, criteria=rules.cross_validation, seed=1)
+    assert case.stage == "sensitivity"
+    return check_sensitivity(fit, criteria=rules.sensitivity)
+
+
+def test_a_model_that_predicts_worse_fails_at_the_last_gate() -> None:
+    """Of fewer than a hundred groups nobody could tell."""
+    mu, tau = {"mu": "Normal(0, 2)"}, {"tau": "HalfNormal(2)"}
+    fits = {
+        name: hb.fit(name, many_groups(), priors=p, seed=1, backend="stanli")
+        for name, p in (
+            ("normal_pooled", mu),
+            ("eight_schools_noncentered", mu | tau),
+        )
+    }
+    found = compare_models({name: hb.loo(fit) for name, fit in fits.items()}, seed=1)
+    worse, better = (
+        conclude(fit, name=name, comparison=found.result) for name, fit in fits.items()
+    )
+    (check,) = worse.checks
+    assert (worse.outcome, check.name) == (Outcome.FAIL, "predicts")
+    assert check.subjects == ("eight_schools_noncentered",)
+    assert better.outcome is Outcome.PASS
+
+
+@EXHAUSTIVE  # whole workflows of a hundred groups and more take a minute
 @pytest.mark.usefixtures("sketched")
-def test_a_model_that_predicts_worse_fails_at_the_last_gate(tmp_path: Path) -> None:
+def test_a_model_that_predicts_worse_is_rejected_by_a_whole_workflow(
+    tmp_path: Path,
+) -> None:
     criteria = {
         **QUICK,
         "calibration": {**QUICK["calibration"], "n_sims": 10},
@@ -147,6 +204,7 @@ def test_the_surgical_data_are_answered(surgical: Workflow) -> None:
         ),
     ],
 )
+@pytest.mark.usefixtures("sketched")
 def test_other_bundled_data_need_nothing_special(
     name: str, gates: list[str], tmp_path: Path
 ) -> None:
@@ -210,34 +268,40 @@ def test_a_folder_of_another_workflow_is_refused(
 def test_criteria_cannot_be_changed_unseen(surgical: Workflow, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(surgical.folder, folder)
-    strict = {**QUICK, "fit": {**QUICK["fit"], "ess_per_chain": 5000}}
     with pytest.raises(SettingsError, match="fixed before the first fit"):
-        hb.workflow("surgical", criteria=strict, out=folder, **ONE)
+        hb.workflow("surgical", criteria=STRICT, out=folder, **ONE)
     assert load_workflow(folder).document == surgical.document
-    found = hb.workflow("surgical", criteria=strict, out=folder, amend=True, **ONE)
+    found = hb.workflow("surgical", criteria=STRICT, out=folder, amend=True, **ONE)
     assert found.verdict is Verdict.REJECTED
     (late,) = [c for c in found.document["criteria_changes"] if c["when"] == "after"]
     assert late == {
-        "criterion": "fit.ess_per_chain",
-        "from": 100.0,
-        "to": 5000.0,
+        "criterion": "data.min_groups",
+        "from": 3,
+        "to": 20,
         "when": "after",
     }
-    assert "fit.ess_per_chain" in found.report.read_text(encoding="utf-8")
-    # And back again: both changes stay to be seen.
-    back = hb.workflow("surgical", criteria=QUICK, out=folder, amend=True, **ONE)
-    changes = [c for c in back.document["criteria_changes"] if c["when"] == "after"]
-    assert len(changes) == 2
-    assert back.verdict is Verdict.LIMITED
-    valid(back)
+    assert "data.min_groups" in found.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("sketched")
+def test_criteria_that_were_changed_back_stay_to_be_seen(tmp_path: Path) -> None:
+    options = {"data": "eight_schools", "out": tmp_path, **POOLED}
+    strict = hb.workflow(criteria=STRICT, **options)
+    assert strict.verdict is Verdict.REJECTED
+    for criteria in (QUICK, STRICT, QUICK):
+        found = hb.workflow(criteria=criteria, amend=True, **options)
+    changes = [c for c in found.document["criteria_changes"] if c["when"] == "after"]
+    assert len(changes) == 3
+    assert found.verdict is Verdict.LIMITED
+    valid(found)
 
 
 @pytest.mark.usefixtures("sketched")
 def test_going_on_after_a_gate_is_marked(tmp_path: Path) -> None:
     # A check of counts, which these data do not have: nothing opens the gate.
     criteria = {**QUICK, "posterior": {"gates": ["zeros"]}}
-    options = {**ONE, "keep_going": True, "out": tmp_path}
-    found = hb.workflow("surgical", criteria=criteria, **options)
+    options = {**POOLED, "keep_going": True, "out": tmp_path}
+    found = hb.workflow("eight_schools", criteria=criteria, **options)
     records = {s["stage"]: s for s in found.document["stages"]}
     assert records["posterior"]["outcome"] == "not_run"
     assert not records["posterior"]["conditional"]
@@ -251,8 +315,9 @@ def test_going_on_after_a_gate_is_marked(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("sketched")
 def test_the_other_parameterization_is_tried_and_named(tmp_path: Path) -> None:
     gates = ["failures", "convergence", "divergences", "uniformity"]
-    calibration = {**QUICK["calibration"], "gates": gates}
-    criteria = {"calibration": calibration}
+    calibration = {**QUICK["calibration"], "n_sims": 40, "gates": gates}
+    # The other form is calibrated by what its chains are for.
+    criteria = {"calibration": calibration, "sensitivity": {"max_left_out": 1}}
     found = hb.workflow(
         "eight_schools",
         "eight_schools_centered",
@@ -268,40 +333,36 @@ def test_the_other_parameterization_is_tried_and_named(tmp_path: Path) -> None:
     ]
     assert [m["asked"] for m in models] == [True, False]
     assert models[0]["verdict"] == "rejected"
+    assert models[0]["stopped_at"] == "calibration"
+    assert "divergent transitions" in models[0]["reason"]
     assert models[0]["priors"] == models[1]["priors"]
     assert found.preferred == "eight_schools_noncentered"
     valid(found)
 
 
 @pytest.mark.usefixtures("sketched")
-def test_retries_are_recorded(tmp_path: Path) -> None:
-    criteria = {
-        **QUICK,
-        "fit": {**QUICK["fit"], "ess_per_chain": 150, "retry_draws": 4},
-    }
-    options = {**ONE, "out": tmp_path, "iter_sampling": 200, "iter_warmup": 400}
-    found = hb.workflow("surgical", criteria=criteria, **options)
+def test_an_own_program_that_declares_known_priors_and_is_fitted_twice(
+    tmp_path: Path,
+) -> None:
+    source = hb.models.get("logit_noncentered").program.file
+    own = tmp_path / "mine.stan"
+    own.write_text(source.read_text())
+    # So few draws that the first fit cannot reach what is asked of it.
+    fit = {**QUICK["fit"], "ess_per_chain": 150, "retry_draws": 4}
+    settings = {"iter_sampling": 200, "iter_warmup": 400}
+    options = {**ONE, **settings, "models": own, "out": tmp_path / "out"}
+    found = hb.workflow("surgical", criteria={**QUICK, "fit": fit}, **options)
     (model,) = found.document["models"]
+    assert (model["name"], model["like"]) == ("mine", "logit_noncentered")
+    assert found.verdict is not Verdict.REJECTED
     assert [r["stage"] for r in model["retries"]] == ["fit"]
     assert "4 times the draws" in model["retries"][0]["what"]
     record = next(s for s in found.document["stages"] if s["stage"] == "fit")
     (attempts,) = (t for t in record["tables"] if t["name"] == "attempts")
     assert [row[0] for row in attempts["rows"]] == [1, 2]
-    assert found.fit("logit_noncentered").posterior.sizes["draw"] == 800
+    assert found.fit("mine").posterior.sizes["draw"] == 800
     assert not any("fitted again" in text for text in model["limitations"])
     assert any("more effort" in text for text in found.document["cautions"])
-
-
-@pytest.mark.usefixtures("sketched")
-def test_an_own_program_that_declares_known_priors(tmp_path: Path) -> None:
-    source = hb.models.get("logit_noncentered").program.file
-    own = tmp_path / "mine.stan"
-    own.write_text(source.read_text())
-    options = {**ONE, "models": own, "out": tmp_path / "out"}
-    found = hb.workflow("surgical", criteria=QUICK, **options)
-    assert found.document["models"][0]["name"] == "mine"
-    assert found.document["models"][0]["like"] == "logit_noncentered"
-    assert found.verdict is not Verdict.REJECTED
     valid(found)
 
 

@@ -7,22 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from finished import QUICK
 
 import hbstan as hb
-
-#: Few simulations, whose number alone is then no reason to stop.
-QUICK: dict[str, Any] = {
-    "calibration": {
-        "n_sims": 20,
-        "pilot": 0,
-        "iter_warmup": 300,
-        "iter_sampling": 300,
-        "retry_iter_sampling": 0,
-        "gates": ["failures", "uniformity"],
-    },
-    "fit": {"retry_parameterization": False},
-    "sensitivity": {"max_left_out": 2},
-}
 
 
 @dataclass(frozen=True)
@@ -80,19 +67,6 @@ def _surprising() -> Case:
     )
 
 
-def _funnel() -> Case:
-    gates = ["failures", "convergence", "divergences", "uniformity"]
-    return Case(
-        "calibration",
-        "divergences",
-        "divergent transitions",
-        hb.datasets.load("eight_schools"),
-        "eight_schools_centered",
-        {},
-        {"calibration": {"gates": gates, "n_sims": 40}},
-    )
-
-
 def _two_camps() -> Case:
     rng = np.random.default_rng(3)
     p = rng.permutation(np.repeat([0.02, 0.5], 6))
@@ -103,8 +77,8 @@ def _two_camps() -> Case:
         binomial([2000] * 12, np.round(2000 * p), "two camps"),
         "logit_student_t",
         {"mu": "Normal(-1.5, 1.5)", "tau": "HalfNormal(0.3)", "nu": "Gamma(2, 1)"},
-        # Its chains are long; calibration is not what should stop it.
-        {"calibration": {"n_sims": 5}, "fit": {"retry_draws": 1}},
+        # Second attempts are tested with the workflow.
+        {"fit": {"retry_draws": 1, "retry_adapt_delta": 0}},
     )
 
 
@@ -146,15 +120,9 @@ def _three_groups() -> Case:
     )
 
 
-CASES = [
-    _drifting(),
-    _surprising(),
-    _funnel(),
-    _two_camps(),
-    _outlier(),
-    _two_kinds(),
-    _three_groups(),
-]
+#: Stopped by a whole workflow; and by a stage alone, which a fit goes before.
+WHOLE = [_drifting(), _surprising()]
+STAGES = [_two_camps(), _outlier(), _two_kinds(), _three_groups()]
 
 
 def many_groups() -> Any:
