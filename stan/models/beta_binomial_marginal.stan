@@ -82,9 +82,14 @@ model {
   target += sum(lprior);
   if (N > 0) {
     // lp__ lacks the binomial coefficients, which are constants.
-    real a = mu * kappa;
-    real b = (1 - mu) * kappa;
-    target += beta_binomial_lupmf(y[observed] | n[observed], a, b);
+    if (kappa < 1e10) {
+      real a = mu * kappa;
+      real b = (1 - mu) * kappa;
+      target += beta_binomial_lupmf(y[observed] | n[observed], a, b);
+    } else {
+      // A chain that strays there while it warms up must find back.
+      target += beta_binomial_limit(y[observed], n[observed], mu, kappa);
+    }
   }
 }
 generated quantities {

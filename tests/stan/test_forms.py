@@ -8,6 +8,7 @@ closed form, is what the two differ by (Chib 1995, doi:10.1080/01621459.1995.104
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import arviz_stats
@@ -137,6 +138,44 @@ def test_so_does_that_of_the_beta_binomial() -> None:
     p = special.expit(theta)
     gap = stats.beta.logpdf(p, a, b) + np.log(p) + np.log1p(-p)
     np.testing.assert_allclose(marginal, joint - gap.sum(axis=1), rtol=1e-9)
+
+
+@pytest.mark.parametrize("log10_kappa", [0, 4, 8, 9.9, 10.1, 12, 15, 21])
+def test_the_marginal_beta_binomial_keeps_its_digits(log10_kappa: float) -> None:
+    """Beside products of rising factorials, in which nothing cancels."""
+    q = np.array([[-1.3, log10_kappa * np.log(10)]])
+    mu, kappa = special.expit(q[0, 0]), 1.0 + 10.0**log10_kappa
+    # The prior with a long tail, which bounds kappa by 1.
+    prior = {"prior_kappa": 9, "prior_kappa_args": [1.0, 1.5, 0.0]}
+    seen, unseen = (
+        densities("beta_binomial_marginal", q, holdout=[out] * 6, **prior)
+        for out in (0, 1)
+    )
+
+    def rising(start: float, count: int) -> list[float]:
+        return [math.log(start + i / kappa) for i in range(count)]
+
+    terms = []
+    for n, y in zip(N, Y, strict=True):
+        terms += [*rising(mu, y), *rising(1 - mu, n - y)]
+        terms += [-math.log1p(i / kappa) for i in range(n)]
+    assert (seen - unseen)[0] == pytest.approx(math.fsum(terms), rel=1e-8)
+
+
+def test_a_chain_that_strays_to_large_kappa_finds_back() -> None:
+    fit = hb.fit(
+        "beta_binomial_marginal",
+        "surgical",
+        priors={"mu": "Beta(2, 2)", "kappa": "Pareto(1, 1.5)"},
+        inits={"mu": 0.1, "kappa": 1e20},
+        chains=2,
+        iter_warmup=400,
+        iter_sampling=300,
+        seed=1,
+        backend="stanli",
+    )
+    assert float(fit.posterior["kappa"].max()) < 1e6
+    assert float(arviz_stats.rhat(fit.posterior["kappa"])) < 1.1
 
 
 ONE_GROUP: dict[str, dict[str, Any]] = {
