@@ -81,15 +81,9 @@ transformed parameters {
 model {
   target += sum(lprior);
   if (N > 0) {
-    // lp__ lacks the binomial coefficients, which are constants.
-    if (kappa < 1e10) {
-      real a = mu * kappa;
-      real b = (1 - mu) * kappa;
-      target += beta_binomial_lupmf(y[observed] | n[observed], a, b);
-    } else {
-      // A chain that strays there while it warms up must find back.
-      target += beta_binomial_limit(y[observed], n[observed], mu, kappa);
-    }
+    // lp__ lacks the binomial coefficients, which are constants. A chain that
+    // strays to very large kappa while it warms up must find back.
+    target += beta_groups_lupmf(y[observed] | n[observed], mu, kappa);
   }
 }
 generated quantities {
