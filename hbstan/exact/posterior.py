@@ -153,11 +153,11 @@ class ExactPosterior:
         found = self.quantities((tail, 0.5, 1.0 - tail))
         names = list(found) if var_names is None else [*var_names]
         self._refuse_unknown(names, found)
-        rows = {}
+        rows, labels = {}, self.labels
         for name in names:
             q = found[name]
             for i, mean in enumerate(q.mean):
-                label = f"{name}[{self.labels[i]}]" if q.per_group else name
+                label = f"{name}[{labels[i]}]" if q.per_group else name
                 low, middle, high = q.quantiles[:, i]
                 rows[label] = (mean, q.sd[i], low, middle, high, q.error[i])
         columns = ["mean", "sd", "lower", "median", "upper", "error"]

@@ -80,7 +80,7 @@ def middle(
     for _ in range(_SEARCHES):
         options: Any = {
             "initial_simplex": np.concatenate([mode[None], mode + np.diag(sides)]),
-            "fatol": 0.02,
+            "fatol": 0.2,
             "xatol": np.inf,
             "maxfev": 400 * d,
         }
