@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +16,7 @@ from hbstan.exact.lattice import integrate as on_lattice
 from hbstan.exact.normal import NormalGroups
 from hbstan.exact.solution import Solution
 from hbstan.exact.unpooled import Unpooled
-from hbstan.priors import HalfCauchy, HalfNormal, Normal, StudentT
+from hbstan.priors import Exponential, HalfCauchy, HalfNormal, Normal, Prior, StudentT
 
 SURGICAL = {"mu": Normal(np.log(0.075 / 0.925), 1.0), "tau": HalfNormal(1.0)}
 SCHOOLS = (
@@ -51,6 +53,40 @@ def test_eight_schools_have_their_known_values(
     q = hb.exact("eight_schools", "eight_schools", priors=priors).quantities()
     assert q["mu"].mean[0] == pytest.approx(mean, abs=1e-6)
     assert q["tau"].mean[0] == pytest.approx(tau, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["eight_schools", "eight_schools_unrounded"])
+@pytest.mark.parametrize(("scale", "spread"), [(20.0, 10.0), (5.0, 5.0)])
+def test_eight_schools_are_an_integral_over_tau(
+    name: str, scale: float, spread: float
+) -> None:
+    """Given tau, mu is normal, and the estimates are jointly so."""
+    data = hb.datasets.load(name)
+    y, se2 = data.y, data.sigma**2
+    prior = stats.halfcauchy(scale=spread)
+
+    def parts(tau: float) -> tuple[float, float]:
+        precision = 1 / scale**2 + (1 / (se2 + tau**2)).sum()
+        covariance = np.diag(se2 + tau**2) + scale**2
+        density = stats.multivariate_normal.pdf(y, cov=covariance) * prior.pdf(tau)
+        return density, (y / (se2 + tau**2)).sum() / precision
+
+    def integral(f: Callable[[float], float]) -> float:
+        # By log(tau), as the tail is that of a Cauchy.
+        return sum(
+            integrate.quad(lambda x: f(math.exp(x)) * math.exp(x), a, a + 4)[0]
+            for a in range(-24, 16, 4)
+        )
+
+    whole = integral(lambda tau: parts(tau)[0])
+    mu = integral(lambda tau: math.prod(parts(tau))) / whole
+    tau = integral(lambda tau: parts(tau)[0] * tau) / whole
+    priors = {"mu": Normal(0, scale), "tau": HalfCauchy(spread)}
+    found = hb.exact("eight_schools", name, priors=priors)
+    q = found.quantities()
+    assert found.log_evidence == pytest.approx(math.log(whole), abs=1e-6)
+    assert q["mu"].mean[0] == pytest.approx(mu, rel=1e-6)
+    assert q["tau"].mean[0] == pytest.approx(tau, rel=1e-5)
 
 
 def logit_by_net(
@@ -268,6 +304,58 @@ def test_the_lattices_error_covers_its_true_error() -> None:
         for tolerance in (1e-2, 1e-4, 1e-6):
             grid, error = on_lattice(family, tolerance)
             assert abs(grid.log_evidence - truth) <= error.max() + 1e-11
+
+
+def panels(low: float, high: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and weights of Gauss and Legendre's rule, panel by panel."""
+    x, w = np.polynomial.legendre.leggauss(10)
+    edges = np.linspace(low, high, count + 1)
+    half = 0.5 * np.diff(edges)[:, None]
+    return (edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
+
+
+#: Events, trials and priors of one group; each is hard in a way of its own.
+HARD: dict[str, tuple[int, int, Normal, Prior]] = {
+    "no events": (0, 40, Normal(0, 1.5), HalfNormal(1)),
+    "all events": (40, 40, Normal(0, 1.5), HalfNormal(1)),
+    "one trial": (1, 1, Normal(0, 1.5), HalfNormal(1)),
+    "ten thousand trials": (5_100, 10_000, Normal(0, 1.5), HalfNormal(1)),
+    "none of ten thousand": (0, 10_000, Normal(0, 1.5), HalfNormal(1)),
+    "a prior at odds with the data": (0, 10_000, Normal(3, 0.2), HalfNormal(0.2)),
+    "tau near 0": (7, 30, Normal(0, 1.5), HalfNormal(1e-4)),
+    "tau very large": (7, 30, Normal(0, 1.5), HalfNormal(30)),
+    "a heavy tail": (7, 30, Normal(0, 1.5), HalfCauchy(10)),
+    "an exponential": (7, 30, Normal(0, 1.5), Exponential(0.1)),
+}
+
+
+@pytest.mark.parametrize("cell", HARD)
+def test_the_error_covers_the_true_error_in_hard_cells(cell: str) -> None:
+    """Given tau, theta of one group is normal before its data, and mu given both."""
+    y, n, prior, spread = HARD[cell]
+    theta, dtheta = panels(-60.0, 60.0, 2_400 if n > 1_000 else 300)
+    log_tau, dtau = panels(-32.0, 10.0, 168)
+    tau, (loc, scale) = np.exp(log_tau), prior.args
+    logs = math.log(math.comb(n, y)) + y * theta - n * np.logaddexp(0.0, theta)
+    near = logs > logs.max() - 60.0
+    theta, likelihood = theta[near], np.exp(logs[near]) * dtheta[near]
+    weight = dtau * tau * spread.distribution().pdf(tau)
+    sums = np.zeros(3)
+    for one, share in zip(tau, weight, strict=True):
+        var = scale**2 + one**2
+        f = likelihood * stats.norm.pdf(theta, loc, math.sqrt(var)) * share
+        mean = loc + scale**2 / var * (theta - loc)
+        sums += f.sum(), f @ mean, f @ (mean**2 + scale**2 * one**2 / var)
+    truth, mu = math.log(sums[0]), sums[1] / sums[0]
+    sd = math.sqrt(sums[2] / sums[0] - mu**2)
+    table = {"g": ["a"], "n": [n], "y": [y]}
+    data = hb.data.grouped_binomial(table, group="g", trials="n", events="y")
+    found = hb.exact("logit", data, priors={"mu": prior, "tau": spread})
+    q = found.quantities()["mu"]
+    assert found.error < 1e-5
+    assert abs(found.log_evidence - truth) <= found.error + 1e-8
+    assert abs(q.mean[0] - mu) <= found.error * sd + 1e-8
+    assert abs(q.sd[0] - sd) <= found.error * sd + 1e-8
 
 
 def test_an_outlying_group_needs_the_others_own_posterior() -> None:
