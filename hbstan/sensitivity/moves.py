@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hbstan.diagnostics.thresholds import MOST_SUBJECTS
 from hbstan.refit import Refit
@@ -37,26 +37,42 @@ def moved(base: NDArray[Any], other: NDArray[Any]) -> dict[str, float]:
         both without unit, with their Monte Carlo errors (those of ArviZ, by
         linearisation; the two runs are independent).
     """
-    import numpy as np
+    return _apart(_spread(base), _spread(other))
+
+
+class _Spread(NamedTuple):
+    """Mean and sd of draws, with their Monte Carlo errors."""
+
+    mean: float
+    sd: float
+    mean_error: float
+    sd_error: float
+
+
+def _spread(draws: NDArray[Any]) -> _Spread:
     from arviz_stats.base import array_stats
 
-    (m0, s0, e0, d0), (m1, s1, e1, d1) = (
-        (
-            float(x.mean()),
-            float(x.std(ddof=1)),
-            float(array_stats.mcse(x, chain_axis=0, draw_axis=1, method="mean")),
-            float(array_stats.mcse(x, chain_axis=0, draw_axis=1, method="sd")),
-        )
-        for x in (base, other)
+    errors = (
+        float(array_stats.mcse(draws, chain_axis=0, draw_axis=1, method=method))
+        for method in ("mean", "sd")
     )
-    move = (m1 - m0) / s0
+    return _Spread(float(draws.mean()), float(draws.std(ddof=1)), *errors)
+
+
+def _apart(base: _Spread, other: _Spread) -> dict[str, float]:
+    import numpy as np
+
+    move, ratio = (other.mean - base.mean) / base.sd, other.sd / base.sd
+    of_means = np.hypot(base.mean_error, other.mean_error)
     return {
-        "mean": m1,
-        "sd": s1,
+        "mean": other.mean,
+        "sd": other.sd,
         "move": move,
-        "move_mcse": float(np.hypot(np.hypot(e0, e1), move * d0) / s0),
-        "sd_ratio": s1 / s0,
-        "sd_ratio_mcse": float(np.hypot(d1, s1 / s0 * d0) / s0),
+        "move_mcse": float(np.hypot(of_means, move * base.sd_error) / base.sd),
+        "sd_ratio": ratio,
+        "sd_ratio_mcse": float(
+            np.hypot(other.sd_error, ratio * base.sd_error) / base.sd
+        ),
     }
 
 
@@ -83,10 +99,11 @@ def compared(
     import pandas as pd
 
     nothing = dict.fromkeys(COLUMNS, np.nan)
+    base = [_spread(quantity.draws) for quantity in watched]
     rows = []
     for one in made:
         draws = _draws(one, watched)
-        for quantity in watched:
+        for quantity, of_fit in zip(watched, base, strict=True):
             other = draws.get(quantity.label)
             rows.append(
                 {
@@ -94,7 +111,7 @@ def compared(
                     "quantity": quantity.label,
                     "variable": quantity.variable,
                     "group": quantity.group,
-                    **(nothing if other is None else moved(quantity.draws, other)),
+                    **(nothing if other is None else _apart(of_fit, _spread(other))),
                 }
             )
     columns = [key, "quantity", "variable", "group", *COLUMNS]
