@@ -6,6 +6,7 @@ posterior standard deviations, or its standard deviation by a factor.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -198,10 +199,16 @@ def detectable(
     SettingsError
         If an argument lies outside its range.
     """
-    import numpy as np
-
+    require_sizes(n_sims, max_rank)
     require_open("alpha", alpha)
     require_open("power", power)
+    return _detectable(int(n_sims), int(max_rank), float(alpha), float(power))
+
+
+@functools.lru_cache(maxsize=256)
+def _detectable(n_sims: int, max_rank: int, alpha: float, power: float) -> Detectable:
+    import numpy as np
+
     limits = band(n_sims, max_rank, 1.0 - alpha)
 
     def found(cells: Floats) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
+    #: Smallest and largest count that a path can have reached, and their weights.
+    _Stretch = tuple[int, int, Floats]
 
 __all__ = [
     "points",
@@ -32,6 +34,8 @@ __all__ = [
 _TAIL_SDS, _TAIL_COUNTS = 12.0, 30.0
 #: From here on four terms of Stirling's series have all digits.
 _SERIES_FROM = 30
+#: Means whose relative difference is rounding are the same.
+_SAME = 1e-12
 
 
 def points(max_rank: int) -> Floats:
@@ -99,27 +103,47 @@ def probability_inside(
     pmf = _poisson_function(n_sims)
     kernel_of = _kernel_function(n_sims, means, pmf)
     total = float(pmf(float(means.sum()), n_sims, n_sims)[0])
+    mirrored = bool(np.abs(means - means[::-1]).max() <= _SAME * means.max())
+
+    def grow(path: _Stretch, step: int, next_low: int, next_high: int) -> _Stretch:
+        """Take a step; what is outside the next limits is left out."""
+        low, high, weights = path
+        first, kernel = kernel_of(step, next_low - high, next_high - low)
+        if not len(kernel):
+            return next_low, next_low - 1, kernel
+        low += first
+        grown = np.convolve(weights, kernel)[max(next_low - low, 0) :]
+        low = max(low, next_low)
+        grown = grown[: max(next_high - low + 1, 0)]
+        return low, low + len(grown) - 1, grown
 
     def inside(lower: Integers, upper: Integers) -> float:
         if (upper < lower).any():
             return 0.0
-        weights, low, high = np.ones(1), 0, 0
         lows, highs = (*lower.tolist(), n_sims), (*upper.tolist(), n_sims)
-        for step, (next_low, next_high) in enumerate(zip(lows, highs, strict=True)):
-            first, kernel = kernel_of(step, next_low - high, next_high - low)
-            grown = np.convolve(weights, kernel) if len(kernel) else kernel
-            weights = np.zeros(next_high - next_low + 1)
-            start = low + first
-            begin, end = max(next_low, start), min(next_high + 1, start + len(grown))
-            if end <= begin:
+        # The end of a path of equal halves is its beginning, seen from the end.
+        halves = mirrored and bool((lower == n_sims - upper[::-1]).all())
+        steps = (len(lows) + 1) // 2 if halves else len(lows)
+        path: _Stretch = (0, 0, np.ones(1))
+        before = path
+        for step in range(steps):
+            before, path = path, grow(path, step, lows[step], highs[step])
+            if not len(path[2]):
                 return 0.0
-            weights[begin - next_low : end - next_low] = grown[
-                begin - start : end - start
-            ]
-            low, high = next_low, next_high
-        return min(float(weights[0]) / total, 1.0)
+        if not halves:
+            return min(float(path[2][0]) / total, 1.0)
+        other = path if 2 * steps == len(lows) else before
+        return min(_joined(path, other, n_sims) / total, 1.0)
 
     return inside
+
+
+def _joined(path: _Stretch, other: _Stretch, n_sims: int) -> float:
+    """Return the weight of all paths of one stretch, and of the other backwards."""
+    begin, end = max(path[0], n_sims - other[1]), min(path[1], n_sims - other[0])
+    there = path[2][begin - path[0] : end + 1 - path[0]]
+    back = other[2][n_sims - end - other[0] : n_sims - begin + 1 - other[0]]
+    return float(there @ back[::-1]) if begin <= end else 0.0
 
 
 def _poisson_function(largest: int) -> Callable[[float, int, int], Floats]:
@@ -161,7 +185,7 @@ def _kernel_function(
     spread = _TAIL_SDS * np.sqrt(means) + _TAIL_COUNTS
     least = np.maximum(np.floor(means - spread), 0).astype(int).tolist()
     most = np.minimum(np.ceil(means + spread), n_sims).astype(int).tolist()
-    same = bool(np.ptp(means) <= 1e-12 * np.max(means))
+    same = bool(np.ptp(means) <= _SAME * np.max(means))
     shared = pmf(float(means[0]), least[0], most[0]) if same else np.empty(0)
 
     def kernel(step: int, first: int, last: int) -> tuple[int, Floats]:

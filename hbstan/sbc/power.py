@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,7 @@ def _advice(n_sims: int, max_rank: int, distinct: int, limits: Limits) -> str:
     return f"Run at least {needed} simulations; a store can be gone on with."
 
 
+@functools.lru_cache(maxsize=256)
 def needed_sims(
     max_rank: int, distinct: int, limits: Limits, *, above: int = 0
 ) -> int | None:

@@ -119,7 +119,7 @@ def band(n_sims: int, max_rank: int, prob: float = 0.95) -> Band:
     return _band(int(n_sims), int(max_rank), float(prob))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def _band(n_sims: int, max_rank: int, prob: float) -> Band:
     import numpy as np
 
