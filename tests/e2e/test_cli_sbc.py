@@ -64,7 +64,9 @@ import sys
 from distributed import LocalCluster
 
 if __name__ == "__main__":
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as c:
+    one = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
+    where = {"protocol": "tcp://", "dashboard_address": None}
+    with LocalCluster(**one, **where) as c:
         print(c.scheduler_address, flush=True)
         sys.stdin.read()
 """
@@ -89,8 +91,7 @@ def write_own(command: Command) -> None:
 def kept(tmp_path_factory: pytest.TempPathFactory, bare_env: dict[str, str]) -> Path:
     """Return a folder with one small calibration, its files and output."""
     folder = tmp_path_factory.mktemp("kept")
-    workers = ("--workers", "2")
-    ran = Command(folder, bare_env)(*FEW, *workers, "--out", "res", "--json", code=1)
+    ran = Command(folder, bare_env)(*FEW, "--out", "res", "--json", code=1)
     (folder / "out.json").write_text(ran.out, encoding="utf-8")
     (folder / "err.txt").write_text(ran.err, encoding="utf-8")
     return folder
@@ -255,6 +256,7 @@ def test_quiet_says_nothing(hbstan: Command) -> None:
 def test_executors_agree(hbstan: Command) -> None:
     write_own(hbstan)
     args = (*OWN, *SIMULATE, "--sims", "6", "--seed", "1", "--json")
+    args += ("--workers", "1")
     first, *others = (
         hbstan(*args, "--executor", name, code=1).json
         for name in ("processes", "threads", "serial")
@@ -291,10 +293,10 @@ def test_a_run_in_two_halves_gives_the_same_summary(hbstan: Command) -> None:
 
 def test_an_interrupted_run_can_be_gone_on_with(hbstan: Command) -> None:
     write_own(hbstan)
-    args = (*OWN, *SIMULATE, "--workers", "2", "--out", "res", "--no-figures")
+    args = (*OWN, *SIMULATE, "--out", "res", "--no-figures")
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        hbstan.argv(*args, "--sims", "100000"),
+        hbstan.argv(*args, "--sims", "100000", "--workers", "1"),
         cwd=hbstan.folder,
         env=hbstan.env,
         stdout=pipe,

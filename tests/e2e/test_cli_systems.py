@@ -147,7 +147,8 @@ def test_forms_by_name(hbstan: Command) -> None:
 
 def test_comparisons_are_refused_before_anything_is_computed(hbstan: Command) -> None:
     for data in ("coagulation", "small_groups"):
-        hbstan("fit", "normal_groups", data, *QUICK, "--out", data, code=None)
+        out = ("--out", data, "--no-figures")
+        hbstan("fit", "normal_groups", data, *QUICK, *out, code=None)
     ran = hbstan("compare", "coagulation/fit.nc", "small_groups/fit.nc", code=2)
     assert ran.err.startswith("hbstan: ")
     assert "densities of different data" in " ".join(ran.err.split())

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -88,18 +89,6 @@ def records(out: Path) -> int:
     return len(list(out.glob("store/simulations/*/[0-9]*.json")))
 
 
-def start(hbstan: Command, out: str, sims: str, address: str) -> subprocess.Popen[str]:
-    argv = hbstan.argv(*RUN, "--sims", sims, "--out", out, "--scheduler", address)
-    return subprocess.Popen(
-        argv,
-        cwd=hbstan.folder,
-        env=dict(hbstan.env),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def local(hbstan: Command, out: str, sims: str, *more: str) -> bytes:
     ran = hbstan(*RUN, "--sims", sims, "--out", out, *more, code=None)
     assert ran.code in (0, 1), ran
@@ -110,12 +99,12 @@ def local(hbstan: Command, out: str, sims: str, *more: str) -> bytes:
 def test_a_cluster_gives_what_one_process_gives() -> None:
     from distributed import Client, LocalCluster
 
-    options = {"n_sims": 30, "seed": 3, "backend": "stanli"}
+    options = {"n_sims": 12, "seed": 3, "backend": "stanli"}
     options |= {"iter_warmup": 200, "iter_sampling": 200}
     alone = hb.sbc("eight_schools_noncentered", executor="serial", **options)
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
         ) as workers,
         Client(workers) as client,
     ):
@@ -125,16 +114,23 @@ def test_a_cluster_gives_what_one_process_gives() -> None:
     assert many.dataset["rank"].identical(alone.dataset["rank"])
 
 
-def test_killing_a_worker_loses_nothing(hbstan: Command, cluster: Cluster) -> None:
-    sims = "150"
-    run = start(hbstan, "out", sims, cluster.address)
-    until(lambda: records(hbstan.folder / "out") >= 5)
-    cluster.workers[0].kill()
-    assert run.wait(WAIT) in (0, 1)
-    assert run.stderr is not None
-    run.stderr.close()
-    found = (hbstan.folder / "out" / "summary.json").read_bytes()
-    assert found == local(hbstan, "local", sims)
+@contextmanager
+def meanwhile(*steps: Callable[[], object]) -> Iterator[None]:
+    """Take steps in a thread while the body runs."""
+    with ThreadPoolExecutor(1) as thread:
+        taken = thread.submit(lambda: [step() for step in steps])
+        yield
+        taken.result(WAIT)
+
+
+def after(out: Path, number: int, kill: Callable[[], None]) -> Callable[[], None]:
+    """Return a step that kills once there are so many records."""
+
+    def step() -> None:
+        until(lambda: records(out) >= number)
+        kill()
+
+    return step
 
 
 @pytest.mark.parametrize(
@@ -144,17 +140,18 @@ def test_killing_a_worker_loses_nothing(hbstan: Command, cluster: Cluster) -> No
 def test_a_cluster_that_is_gone_leaves_a_run_to_resume(
     hbstan: Command, cluster: Cluster, victims: str
 ) -> None:
-    sims = "150"
-    run = start(hbstan, "out", sims, cluster.address)
-    until(lambda: records(hbstan.folder / "out") >= 5)
-    gone = cluster.workers if victims == "workers" else [cluster.scheduler]
-    for one in gone:
-        one.kill()
-    _, said = run.communicate(timeout=WAIT)
-    assert run.returncode == 3, said
-    assert "--resume" in said
-    assert "Traceback" not in said
-    assert 0 < records(hbstan.folder / "out") < int(sims)
+    """Workers go one by one: without the first, the run goes on."""
+    sims, out = "150", hbstan.folder / "out"
+    steps = [after(out, 5, cluster.scheduler.kill)]
+    if victims == "workers":
+        first, second = cluster.workers
+        steps = [after(out, 5, first.kill), after(out, 30, second.kill)]
+    with meanwhile(*steps):
+        given = ("--out", "out", "--scheduler", cluster.address)
+        ran = hbstan(*RUN, "--sims", sims, *given, code=3)
+    assert "--resume" in ran.err
+    assert "Traceback" not in ran.err
+    assert 0 < records(out) < int(sims)
     assert local(hbstan, "out", sims, "--resume") == local(hbstan, "local", sims)
 
 

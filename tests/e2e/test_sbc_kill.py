@@ -84,58 +84,42 @@ def assert_same(out: Path, whole: Path) -> None:
         assert a.drop_vars("seconds").identical(b.drop_vars("seconds"))
 
 
+def kept_more(out: Path, more: int) -> None:
+    """Wait until a run has kept more records, and see that it goes on."""
+    enough = len(records(out)) + more
+    until(lambda: len(records(out)) >= enough)
+    assert len(records(out)) < int(SIMS), "it finished before it was killed"
+
+
 def test_a_killed_run_is_completed_to_the_same_bytes(
     hbstan: Command, whole: Path
 ) -> None:
-    """The whole process group dies at any moment, twice."""
-    out = hbstan.folder / "out"
-    before = 0
-    for more in ([], ["--resume"]):
-        run = start(hbstan, "out", *more)
-        try:
-            until(lambda before=before: len(records(out)) >= before + 10)  # type: ignore[misc]
-        finally:
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
-        before = len(records(out))
-        assert before < int(SIMS), "it finished before it was killed"
-    finish(hbstan, "out", "--resume", "--workers", "2")
-    assert_same(out, whole)
-
-
-def test_without_its_coordinator_no_worker_goes_on(
-    hbstan: Command, whole: Path
-) -> None:
-    out = hbstan.folder / "out"
-    run = start(hbstan, "out")
+    """Its worker dies, then its coordinator, then all processes, at any moment."""
+    out, alone = hbstan.folder / "out", ("--workers", "1")
+    run = start(hbstan, "out", *alone)
     try:
-        until(lambda: len(records(out)) >= 5)
+        kept_more(out, 5)
+        os.kill(next(p for p in members(run.pid) if is_worker(p)), signal.SIGKILL)
+        kept_more(out, 10)  # another one goes on
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
-        finish(hbstan, "out", "--resume")  # the lock died with its holder
-        assert_same(out, whole)
-        until(lambda: not members(run.pid))
+        until(lambda: not members(run.pid))  # no worker goes on
     finally:
         if members(run.pid):
             os.killpg(run.pid, signal.SIGKILL)
-
-
-def test_a_killed_worker_loses_nothing(hbstan: Command, whole: Path) -> None:
-    out = hbstan.folder / "out"
-    run = start(hbstan, "out", "--workers", "2")
+    run = start(hbstan, "out", "--resume", *alone)  # the lock died with its holder
     try:
-        until(lambda: len(records(out)) >= 5)
-        os.kill(next(p for p in members(run.pid) if is_worker(p)), signal.SIGKILL)
-        assert run.wait(WAIT) in (0, 1)
+        kept_more(out, 10)
     finally:
-        if run.poll() is None:
-            os.killpg(run.pid, signal.SIGKILL)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    finish(hbstan, "out", "--resume")
     assert_same(out, whole)
 
 
 def test_a_second_run_on_the_same_store_is_kept_out(hbstan: Command) -> None:
     out = hbstan.folder / "out"
-    run = start(hbstan, "out", "--sims", "100000")
+    run = start(hbstan, "out", "--sims", "100000", "--workers", "1")
     try:
         until(lambda: len(records(out)) >= 1)
         second = hbstan(*RUN, "--sims", "100000", "--out", "out", "--resume", code=2)

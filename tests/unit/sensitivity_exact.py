@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from scipy import integrate
+from scipy.special import ndtr
 from scipy.stats import norm
 
 import hbstan as hb
@@ -80,7 +81,7 @@ def distance(
 
     def one_way(sign: int) -> float:
         def cdfs(x: float) -> list[float]:
-            return [float(norm.cdf(sign * (x - m) / s)) for m, s in (first, second)]
+            return [float(ndtr(sign * (x - m) / s)) for m, s in (first, second)]
 
         def apart(x: float) -> float:
             middle = sum(cdfs(x)) / 2

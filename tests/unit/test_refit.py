@@ -220,7 +220,8 @@ class Staying(Watching):
 def test_a_refit_that_never_returns_has_failed_and_the_others_have_not() -> None:
     changes = [Change("without B", ("B",)), Change("stays", ("C",), seed=999)]
     original = base()
-    made = refit(original, changes, backend=Staying(), timeout=4.0, workers=2)
+    given = {"executor": "processes", "workers": 1}
+    made = refit(original, changes, backend=Staying(), timeout=4.0, **given)
     assert made[0].ok
     assert made[1].error.startswith("logit_noncentered: no result within 4 s")
     expected = again(original, changes[0])[0][0].fit

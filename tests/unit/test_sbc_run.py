@@ -63,7 +63,7 @@ def test_ranks_have_exactly_the_expected_distribution(
     tmp_path: Path, shift: float, scale: float
 ) -> None:
     right = (shift, scale) == (0.0, 1.0)
-    n_sims = 1000 if right else 400
+    n_sims = 600 if right else 400
     result = run(tmp_path, n_sims, backend=conjugate.backend(shift, scale))
     ranks = result.dataset["rank"].sel(quantity="mu").values
     kept = result.dataset["rank_draws"].sel(quantity="mu").values
@@ -88,8 +88,9 @@ def test_ignored_data_are_seen_by_the_likelihood_alone(tmp_path: Path) -> None:
     assert check.subjects == ("log_likelihood",)
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize(
+    ("executor", "workers"), [("threads", 1), ("threads", 3), ("processes", 2)]
+)
 def test_workers_do_not_change_a_result(
     tmp_path: Path, executor: str, workers: int
 ) -> None:
@@ -189,16 +190,18 @@ def test_failures_are_data(tmp_path: Path) -> None:
     assert check.value == pytest.approx(failed.mean())
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_a_worker_that_dies_takes_nothing_with_it(tmp_path: Path, given: bool) -> None:
+@pytest.mark.parametrize(("given", "seed"), [(False, 7), (True, 3)])
+def test_a_worker_that_dies_takes_nothing_with_it(
+    tmp_path: Path, given: bool, seed: int
+) -> None:
     """Those that kill workers are recorded as failed, all others have their ranks."""
-    good = run(tmp_path, 30)
+    good = run(tmp_path, 8, seed=seed)
     bad = good.dataset["simulated_value"].sel(quantity="mu").values > 1
+    # Every death costs a new worker, which takes most of a second to start.
+    assert bad.sum() == (1 if given else 2)
     executor: Any = ProcessPoolExecutor(2) if given else "processes"
-    died = run(
-        tmp_path, 30, generator=conjugate.generate_or_die, executor=executor, workers=2
-    )
-    assert 0 < bad.sum() < 15
+    options: Any = {"executor": executor, "workers": 1, "seed": seed}
+    died = run(tmp_path, 8, generator=conjugate.generate_or_die, **options)
     assert (~died.ok == bad).all()
     assert "its worker died 2 times" in str(died.dataset["error"].values[bad][0])
     ranks = died.dataset["rank"].values[~bad]
@@ -213,14 +216,14 @@ def test_what_never_returns_is_ended_recorded_and_located(tmp_path: Path) -> Non
     assert stays.sum() == 1
     options: Any = {
         "generator": conjugate.generate_or_stay,
-        "fit_timeout": 2.0,
+        "fit_timeout": 1.0,
         "seed": 3,
     }
     store = tmp_path / "store"
     found = run(tmp_path, 5, store=store, **options)
     assert (~found.ok == stays).all()
     error = str(found.dataset["error"].values[stays][0])
-    assert error.startswith("conjugate: no result within 2 s; it was ended.")
+    assert error.startswith("conjugate: no result within 1 s; it was ended.")
     assert "generate_or_stay" in str(found.dataset["console"].values[stays][0])
     ranks = [d.dataset["rank"].values[~stays] for d in (found, good)]
     assert (ranks[0] == ranks[1]).all()
@@ -230,7 +233,7 @@ def test_what_never_returns_is_ended_recorded_and_located(tmp_path: Path) -> Non
 
 def never(rng: np.random.Generator) -> tuple[Any, Any]:
     while True:
-        pass
+        time.sleep(0.01)
 
 
 def test_a_generator_that_never_returns_is_an_error(tmp_path: Path) -> None:
