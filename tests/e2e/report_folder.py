@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from shared import Shared
+
 import hbstan as hb
 from hbstan import models, plots
 from hbstan.data import grouped_binomial
 from hbstan.files import write_bytes
 from hbstan.fit import Fit
+from hbstan.plots.save import save
 from hbstan.results import Check, Checks, Outcome, Picture, StageResult, Table
 from hbstan.sealed import write_document
 
@@ -27,14 +31,10 @@ TITLES = {
 }
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, shared: Shared) -> Path:
     """Fill ``folder`` with verdict.json, figures and programs; return it."""
-    frame = hb.datasets.load("surgical").to_frame()
-    frame.iloc[0, 0] = EVIL
-    group, trials, events = frame.columns
-    data = grouped_binomial(frame, group=group, trials=trials, events=events)
-    fits = {name: hb.fit(name, data, seed=1, backend="stanli") for name in NAMES}
-    stages = [_record(folder, None, _description(frame))]
+    fits = {name: shared(fitted, name) for name in NAMES}
+    stages = [_record(folder, None, _description(evil()))]
     for name, fit in fits.items():
         stages += [_record(folder, name, one) for one in _stages(fit)]
         source = models.get(name).program.file.read_bytes()
@@ -42,6 +42,21 @@ def build(folder: Path) -> Path:
     document = _document(folder, fits[NAMES[0]], stages)
     write_document(folder / "verdict.json", document)
     return folder
+
+
+def evil() -> pd.DataFrame:
+    """Return the surgical data with a first hospital of that name."""
+    frame = hb.datasets.load("surgical").to_frame()
+    frame.iloc[0, 0] = EVIL
+    return frame
+
+
+def fitted(name: str) -> Fit:
+    """Fit a model to them."""
+    frame = evil()
+    group, trials, events = frame.columns
+    data = grouped_binomial(frame, group=group, trials=trials, events=events)
+    return hb.fit(name, data, seed=1, backend="stanli")
 
 
 def _description(data: Any) -> StageResult:
@@ -132,7 +147,7 @@ def _record(folder: Path, model: str | None, one: StageResult) -> dict[str, Any]
 def _save(folder: Path, key: str, picture: Picture) -> str:
     name = f"figures/{key.replace('/', '-')}-{picture.name}.svg"
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    picture.draw().savefig(folder / name, format="svg")
+    save(picture.draw(), folder / name, dpi=100)
     return name
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from browser import MUST_RUN, Browser, missing_programs, open_browser
 from report_folder import EVIL, build
+from shared import Shared
 
 from hbstan.report.page import write_report
 
@@ -36,9 +37,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def report(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, shared: Shared
+) -> Path:
     """The report of two real fits; after the browser, which may not be there."""
-    return write_report(build(tmp_path_factory.mktemp("workflow")))
+    return write_report(build(tmp_path_factory.mktemp("workflow"), shared))
 
 
 @pytest.fixture

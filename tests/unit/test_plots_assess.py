@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from pictures import rendered
 
 from hbstan import plots
 from hbstan.assess import assess
 from hbstan.data import GroupedBinomial
 from hbstan.pooling.laboratory import pooling_lab
-
-
-def drawn(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=40)
-    return buffer.getvalue()
 
 
 def offsets(axes: object, label: str) -> np.ndarray:
@@ -51,7 +43,7 @@ def test_assessment_shows_the_roots_of_the_errors() -> None:
     expected = np.sqrt(result.spread["partial"].to_numpy())
     assert np.asarray(lines["partial pooling"].get_ydata()) == pytest.approx(expected)
     assert result.verdict in figure.get_suptitle()
-    assert drawn(figure)
+    assert rendered(figure)
 
 
 def test_laboratory_shows_estimates_intervals_and_truth() -> None:
@@ -67,7 +59,7 @@ def test_laboratory_shows_estimates_intervals_and_truth() -> None:
     assert truth[:, 0] == pytest.approx(
         result.of("none").loc[order, "truth"].to_numpy()
     )
-    assert drawn(figure)
+    assert rendered(figure)
 
 
 def test_without_truth_there_are_no_crosses() -> None:
@@ -78,5 +70,5 @@ def test_without_truth_there_are_no_crosses() -> None:
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_odd_labels_are_drawn(odd: GroupedBinomial) -> None:
     for figure in (plots.assessment(assess(odd)), plots.pooling_lab(pooling_lab(odd))):
-        assert drawn(figure)
+        assert rendered(figure)
         assert any(r"\$x\$" in t.get_text() for t in figure.axes[0].get_yticklabels())

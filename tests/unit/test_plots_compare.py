@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from pictures import rendered
 
 from hbstan.compare import Comparison, compare
 from hbstan.errors import FitError
@@ -87,7 +87,7 @@ def _scatters(axes: Any) -> list[Any]:
 @pytest.mark.parametrize("name", list(FIGURES))
 def test_figures_can_be_drawn_and_leave_no_trace(name: str) -> None:
     before = plt.get_fignums()
-    FIGURES[name]().savefig(io.BytesIO(), dpi=40)
+    rendered(FIGURES[name]())
     assert plt.get_fignums() == before
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from pictures import rendered
 
 import hbstan as hb
 from hbstan.pooling import Poststratified
@@ -55,7 +54,7 @@ def league() -> LeagueTable:
 
 
 def drawn(figure: Figure) -> Figure:
-    figure.savefig(BytesIO())
+    rendered(figure)
     return figure
 
 

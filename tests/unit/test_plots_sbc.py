@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 import xarray as xr
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
+from pictures import rendered
 from scipy.stats import beta, binom, norm
 
 import hbstan as hb
@@ -141,13 +141,6 @@ MANY = ("mu", "tau", *[f"theta[{i}]" for i in range(1, 19)])
 NAMES = tuple(plots.SBC_FIGURES)
 
 
-def drawn(figure: Figure) -> bytes:
-    """Render a figure, which is where layouts and scales warn."""
-    file = io.BytesIO()
-    figure.savefig(file, dpi=40)
-    return file.getvalue()
-
-
 def titles(figure: Figure) -> list[str]:
     return [axes.get_title(loc="left").strip() for axes in figure.axes]
 
@@ -184,7 +177,7 @@ def test_figures_are_made_of_typical_results(name: str) -> None:
     typical = calibration(200, MANY[:5], tests=("log_lik",), wrong=("mu", "theta[2]"))
     figure = plots.SBC_FIGURES[name](typical)
     assert isinstance(figure, Figure)
-    assert drawn(figure).startswith(b"\x89PNG")
+    assert rendered(figure).startswith(b"\x89PNG")
     assert plt.get_fignums() == before  # pyplot does not know them
 
 
@@ -201,7 +194,7 @@ def test_figures_are_made_of_typical_results(name: str) -> None:
 def test_figures_are_made_of_odd_results(
     name: str, n: int, labels: tuple[str, ...], heavy: tuple[str, ...]
 ) -> None:
-    drawn(plots.SBC_FIGURES[name](calibration(n, labels, heavy=heavy)))
+    rendered(plots.SBC_FIGURES[name](calibration(n, labels, heavy=heavy)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -235,7 +228,7 @@ def test_scalars_come_first_and_elements_by_p_value(many: SBCResult) -> None:
     figure = plots.sbc_ecdf(many)
     shown = titles(figure)
     assert len(shown) == 16
-    assert drawn(figure).startswith(b"\x89PNG")
+    assert rendered(figure).startswith(b"\x89PNG")
     assert shown[:3] == ["mu", "tau", "log_lik"]
     p = many.summary()["p_value"]
     rest = p.drop(shown[:3])
@@ -280,7 +273,7 @@ def test_a_result_of_test_quantities_alone() -> None:
     result = calibration(20, (), tests=("log_lik",))
     with pytest.raises(FitError, match="no parameters"):
         plots.sbc_recovery(result)
-    drawn(plots.sbc_ecdf(result))
+    rendered(plots.sbc_ecdf(result))
 
 
 def test_elements_stand_in_where_there_is_no_scalar() -> None:
