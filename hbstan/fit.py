@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hbstan import models
 from hbstan.convert import stored_data, to_tree
 from hbstan.data.systems import kinds, restore
-from hbstan.diagnostics import Thresholds, columns_of, diagnose, tail_ess
+from hbstan.diagnostics import Thresholds, columns_of, diagnose
 from hbstan.errors import EngineWarning, FitError
 from hbstan.parameterization import PILOT, choose_form
 from hbstan.plan import Plan, plan, read
@@ -22,6 +22,7 @@ from hbstan.program import declared
 from hbstan.provenance import attributes, renaming
 from hbstan.saved_fit import IN_JSON, require_fit
 from hbstan.storage import load_tree, save_tree
+from hbstan.summaries import summarise
 from hbstan.types import Inits, Progress, SamplerSettings
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Fit:
     def summary(
         self, var_names: Iterable[str] | None = None, ci_prob: float = 0.94
     ) -> pd.DataFrame:
-        """Summarise the posterior with ArviZ.
+        """Summarise the posterior.
 
         Parameters
         ----------
@@ -151,10 +152,6 @@ class Fit:
             The tail ESS is that of :meth:`diagnose`, for the 5 % and 95 %
             quantiles.
         """
-        import arviz_stats
-        import numpy as np
-        import pandas as pd
-
         _check_probability(ci_prob)
         known = [str(v) for v in self.posterior.data_vars]
         wanted = [v for v in known if v != "z"] if var_names is None else [*var_names]
@@ -164,20 +161,7 @@ class Fit:
                     f"the posterior has no variable {name!r}; it has "
                     f"{', '.join(known)}."
                 )
-        # A quantity that is constant by construction has no R-hat and no ESS.
-        with np.errstate(invalid="ignore", divide="ignore"):
-            table: pd.DataFrame = arviz_stats.summary(
-                self.tree,
-                var_names=wanted,
-                ci_prob=ci_prob,
-                ci_kind="eti",
-                round_to="none",
-            )
-            table["ess_tail"] = pd.Series(tail_ess(self.posterior[wanted]))
-        # ArviZ's versions divide by the number of draws, or by one less.
-        sd = {c.label: c.draws.std(ddof=1) for c in columns_of(self.posterior[wanted])}
-        table["sd"] = pd.Series(sd)
-        return table
+        return summarise([*columns_of(self.posterior[wanted])], ci_prob)
 
     def groups(self, ci_prob: float = 0.94) -> pd.DataFrame:
         """Set each group's estimate beside its raw one.

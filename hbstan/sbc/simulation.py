@@ -22,8 +22,8 @@ from hbstan.errors import (
     ModelError,
     TimeLimitError,
 )
+from hbstan.mixing import mixing
 from hbstan.sbc.generators import StanGenerator
-from hbstan.sbc.mixing import mixing
 from hbstan.sbc.outputs import without_generated_quantities
 from hbstan.sbc.ranks import Ranking, rank_all
 from hbstan.sbc.time_limit import Note

@@ -28,7 +28,8 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("data", "datasets", "models", "simulate"),
     ("includes", "program", "compile", "staging", "backends", "toolchain"),
     ("convert", "plan", "parameterization", "saved_fit", "provenance"),
-    ("diagnostics",),
+    ("mixing",),
+    ("diagnostics", "summaries"),
     ("fit", "exact"),
     (
         *("predictive", "refit", "loo", "compare", "sensitivity", "pooling", "sbc"),

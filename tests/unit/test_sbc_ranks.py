@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from hbstan.errors import ConvertError, SettingsError
-from hbstan.sbc.mixing import mixing
+from hbstan.mixing import mixing
 from hbstan.sbc.ranks import (
     Ranking,
     common_rank,

@@ -2,8 +2,8 @@
 
 The definitions are those of Vehtari et al. (2021, doi:10.1214/20-BA1221) as ArviZ
 computes them, and the tests hold them against ArviZ. A simulation of SBC takes
-milliseconds, of which ArviZ, quantity by quantity, would use more than the sampler:
-hence one pass over all quantities.
+milliseconds, of which ArviZ, quantity by quantity, would use more than the sampler;
+so would the summary of a fit with hundreds of quantities. Hence one pass over all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Mixing", "mixing"]
+__all__ = ["Mixing", "mixing", "monte_carlo_errors"]
 
 #: Chains with fewer draws have no convergence statistics.
 _MIN_DRAWS = 4
@@ -110,6 +110,37 @@ def mixing(draws: NDArray[Any]) -> Mixing:
     for values in (rhat, *ess):
         values[unknown] = np.nan
     return Mixing(rhat, ess[0], np.minimum(ess[1], ess[2]))
+
+
+def monte_carlo_errors(draws: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Compute the Monte Carlo standard errors of every quantity's mean and sd.
+
+    With S effective draws for the mean, that of the mean is ``sd / sqrt(S)``. That of
+    the standard deviation is, by the delta method, that of the mean square about the
+    mean, divided by twice the standard deviation.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (chain, draw, quantity)
+
+    Returns
+    -------
+    mean, sd : ndarray of shape (quantity,)
+        NaN for quantities with a draw that is not a number, and where chains have
+        fewer than four draws.
+    """
+    import numpy as np
+
+    x = np.ascontiguousarray(np.moveaxis(np.asarray(draws, dtype=float), 2, 0))
+    count, _, length = x.shape
+    if length < _MIN_DRAWS or not count:
+        return np.full(count, np.nan), np.full(count, np.nan)
+    ess = _ess(_split(x))
+    squares = (x - x.mean(axis=(1, 2), keepdims=True)) ** 2
+    variance = squares.mean(axis=(1, 2))
+    varying = (squares**2).mean(axis=(1, 2)) - variance**2
+    of_sd = np.sqrt(varying / ess / variance / 4)
+    return x.std(axis=(1, 2), ddof=1) / np.sqrt(ess), of_sd
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from arviz_stats.base import array_stats
 from scipy.signal import lfilter
 
 from hbstan.errors import ConvertError
-from hbstan.sbc.mixing import mixing
+from hbstan.mixing import mixing
 
 
 def ar1(rng: np.random.Generator, rho: float, shape: tuple[int, int]) -> Any:
