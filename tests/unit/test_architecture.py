@@ -123,7 +123,7 @@ def imports_of(module: str, text: str) -> tuple[Import, ...]:
         found.extend(_imports_at(node, module, typing_only, at_import))
         inner = (typing_only, at_import and not isinstance(node, function))
         guarded: list[ast.stmt] = []
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
             guarded = node.body
         for child in ast.iter_child_nodes(node):
             visit(child, *((True, False) if child in guarded else inner))
@@ -150,9 +150,7 @@ def _imports_at(
         for alias in node.names:
             yield found(base, alias.name)
     elif isinstance(node, ast.Call) and node.args:
-        called = node.func
-        name = getattr(called, "attr", getattr(called, "id", ""))
-        first = node.args[0]
+        name, first = _last_name(node.func), node.args[0]
         if name in ("import_module", "__import__") and isinstance(first, ast.Constant):
             yield found(str(first.value))
 
@@ -227,6 +225,13 @@ def engine_imports(sources: Sources) -> list[str]:
     ]
 
 
+_SPEAKERS = ("print", "write")
+
+
+def _last_name(called: ast.expr) -> str:
+    return str(getattr(called, "attr", getattr(called, "id", "")))
+
+
 def spoken_words(sources: Sources) -> list[str]:
     """Calls of print, writes to the terminal and imports of rich in mute modules."""
     out = []
@@ -239,10 +244,9 @@ def spoken_words(sources: Sources) -> list[str]:
             if i.module.split(".")[0] == "rich"
         ]
         for node in ast.walk(parsed(text)):
-            if isinstance(node, ast.Call):
+            if isinstance(node, ast.Call) and _last_name(node.func) in _SPEAKERS:
                 called = ast.unparse(node.func)
-                writes = called in ("sys.stdout.write", "sys.stderr.write")
-                if called == "print" or writes:
+                if called in ("print", "sys.stdout.write", "sys.stderr.write"):
                     out.append(f"{module}:{node.lineno} calls {called}")
     return out
 
@@ -439,9 +443,12 @@ def sources() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)
-def test_the_package_obeys(rule, sources: dict[str, str]) -> None:
-    assert rule(sources) == []
+def test_the_package_obeys(sources: dict[str, str]) -> None:
+    """One test: reading the package takes longer than the rules do."""
+    offences = {rule.__name__: rule(sources) for rule in RULES}
+    assert {name: found for name, found in offences.items() if found} == {}
+    made = {(module, target) for module, target, _ in edges(sources)}
+    assert set(ACCEPTED) <= made, "what is accepted is not imported any more"
 
 
 @pytest.mark.parametrize(("name", "wrong", "offence"), WRONG)
@@ -460,11 +467,6 @@ def test_the_rule_lets_legal_text_pass(name: str, right: dict[str, str]) -> None
 
 def test_every_rule_has_a_wrong_text() -> None:
     assert {name for name, _, _ in WRONG} == {rule.__name__ for rule in RULES}
-
-
-def test_accepted_imports_are_still_made(sources: dict[str, str]) -> None:
-    made = {(module, target) for module, target, _ in edges(sources)}
-    assert set(ACCEPTED) <= made
 
 
 def test_exported_names_exist(sources: dict[str, str]) -> None:

@@ -125,7 +125,7 @@ V20 = np.tile([0.25, 0.5, 1.0, 2.0, 4.0], 4)
 
 @pytest.fixture(scope="module")
 def simulated() -> NDArray[np.float64]:
-    return errors(V20, 1.0, 400, seed=1)
+    return errors(V20, 1.0, 120, seed=1)
 
 
 def test_prediction_agrees_with_simulation(simulated: NDArray[np.float64]) -> None:
@@ -153,7 +153,7 @@ def test_simulation_refutes_a_wrong_prediction(simulated: NDArray[np.float64]) -
 
 
 def test_near_zero_the_gain_is_not_exaggerated() -> None:
-    found = errors(V20, 0.0, 100, seed=2).mean()
+    found = errors(V20, 0.0, 60, seed=2).mean()
     assert found < risk(V20, 0.0).partial.mean() < V20.mean()
 
 
