@@ -480,10 +480,10 @@ def test_counts_of_draws_have_the_weights_as_their_mean() -> None:
     weights = {"a": 0.37, "b": 0.0, "c": 0.63}
     shares = [
         (average(fits, weights, samples=3, seed=s)["model"] == "a").sum()
-        for s in range(200)
+        for s in range(100)
     ]
     assert set(map(int, shares)) == {1, 2}
-    assert np.mean(shares) == pytest.approx(3 * 0.37, abs=4 * 0.32 / np.sqrt(200))
+    assert np.mean(shares) == pytest.approx(3 * 0.37, abs=4 * 0.32 / np.sqrt(100))
 
 
 def test_averages_of_normal_models() -> None:

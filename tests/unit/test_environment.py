@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hbstan import docless
 from hbstan.cli.environment import give_matplotlib_a_folder
 
 ROOT = Path(__file__).parents[2]
+FLAGS_OO = SimpleNamespace(optimize=2)
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,22 @@ def test_matplotlib_gets_a_folder_where_its_own_cannot_be_made(
     monkeypatch.delenv("MPLCONFIGDIR")
 
 
+def test_without_docstrings_arviz_adds_to_none(monkeypatch) -> None:
+    from arviz_stats.base import stats_utils
+
+    genuine = stats_utils.update_docstring
+    monkeypatch.setattr(stats_utils, "update_docstring", genuine)
+    docless.spare_arviz()
+    assert stats_utils.update_docstring is genuine
+    monkeypatch.setattr(docless, "sys", SimpleNamespace(flags=FLAGS_OO))
+    docless.spare_arviz()
+    assert stats_utils.update_docstring(None, {}) is None
+
+
+# Without bytecode for this level Python compiles SciPy, xarray and ArviZ anew.
+@pytest.mark.exhaustive(
+    "hbstan/docless.py", "hbstan/__init__.py", "hbstan/cli", "pyproject.toml"
+)
 def test_help_and_diagnostics_need_no_docstrings() -> None:
     code = (
         "from typer.testing import CliRunner\n"
