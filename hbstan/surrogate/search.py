@@ -150,7 +150,7 @@ def minimize(
     --------
     >>> import hbstan as hb
     >>> found = hb.minimize(
-    ...     lambda x: (x[0] - 2) ** 2, {"x": (0, 5)}, n_iter=4, seed=1, backend="stanli"
+    ...     lambda x: (x[0] - 2) ** 2, {"x": (0, 5)}, n_iter=2, seed=1, backend="stanli"
     ... )
     >>> found.best_y < 0.05
     True
