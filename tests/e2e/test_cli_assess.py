@@ -78,4 +78,4 @@ def test_narrow_screens_keep_numbers_whole(hbstan: Command) -> None:
 
 
 def test_quiet_says_nothing(hbstan: Command) -> None:
-    assert not hbstan.process("assess", "surgical", "--quiet").out
+    assert not hbstan("assess", "surgical", "--quiet").out

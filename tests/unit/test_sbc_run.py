@@ -190,18 +190,16 @@ def test_failures_are_data(tmp_path: Path) -> None:
     assert check.value == pytest.approx(failed.mean())
 
 
-@pytest.mark.parametrize(("given", "seed"), [(False, 7), (True, 3)])
-def test_a_worker_that_dies_takes_nothing_with_it(
-    tmp_path: Path, given: bool, seed: int
-) -> None:
+@pytest.mark.parametrize("given", [False, True])
+def test_a_worker_that_dies_takes_nothing_with_it(tmp_path: Path, given: bool) -> None:
     """Those that kill workers are recorded as failed, all others have their ranks."""
-    good = run(tmp_path, 8, seed=seed)
+    good = run(tmp_path, 5, seed=3)
     bad = good.dataset["simulated_value"].sel(quantity="mu").values > 1
     # Every death costs a new worker, which takes most of a second to start.
-    assert bad.sum() == (1 if given else 2)
+    assert bad.sum() == 1
     executor: Any = ProcessPoolExecutor(2) if given else "processes"
-    options: Any = {"executor": executor, "workers": 1, "seed": seed}
-    died = run(tmp_path, 8, generator=conjugate.generate_or_die, **options)
+    options: Any = {"executor": executor, "workers": 1, "seed": 3}
+    died = run(tmp_path, 5, generator=conjugate.generate_or_die, **options)
     assert (~died.ok == bad).all()
     assert "its worker died 2 times" in str(died.dataset["error"].values[bad][0])
     ranks = died.dataset["rank"].values[~bad]
