@@ -1,8 +1,8 @@
 """Can the draws be trusted? A labelled tree in, checks with a verdict out.
 
-The statistics are ArviZ's: rank-normalized split R-hat, bulk and tail effective
-sample size (Vehtari et al. 2021, doi:10.1214/20-BA1221) and the energy Bayesian
-fraction of missing information (Betancourt 2016, arXiv:1604.00695).
+The statistics are those of ArviZ: rank-normalized split R-hat, bulk and tail
+effective sample size (Vehtari et al. 2021, doi:10.1214/20-BA1221) and the energy
+Bayesian fraction of missing information (Betancourt 2016, arXiv:1604.00695).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hbstan.diagnostics.convergence import check_ess, check_rhat, tail_ess
+from hbstan.diagnostics.convergence import check_convergence
 from hbstan.diagnostics.draws import check_draws, columns_of, is_constant
 from hbstan.diagnostics.sampler import check_bfmi, check_divergences, check_treedepth
 from hbstan.diagnostics.thresholds import Thresholds
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
             """The labelled tree."""
 
 
-__all__ = ["Thresholds", "columns_of", "diagnose", "is_constant", "tail_ess"]
+__all__ = ["Thresholds", "columns_of", "diagnose", "is_constant"]
 
 
 def diagnose(
@@ -79,9 +79,7 @@ def diagnose(
     return Checks(
         (
             draws_check,
-            check_rhat(moving, limits),
-            check_ess(moving, limits, "bulk"),
-            check_ess(moving, limits, "tail"),
+            *check_convergence(moving, limits),
             check_divergences(stats, limits),
             check_treedepth(stats, limits),
             check_bfmi(stats, limits),

@@ -1,20 +1,41 @@
-"""R-hat and effective sample sizes, by ArviZ."""
+"""R-hat and effective sample sizes, as ArviZ defines them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hbstan.diagnostics.draws import Column, columns_of
-from hbstan.diagnostics.thresholds import MIN_DRAWS, Thresholds, worst_of
+from hbstan.diagnostics.thresholds import MIN_DRAWS, worst_of
+from hbstan.mixing import mixing
 from hbstan.results import Check, Outcome
 
 if TYPE_CHECKING:
-    import xarray as xr
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["check_ess", "check_rhat", "tail_ess"]
+    from hbstan.diagnostics.draws import Column
+    from hbstan.diagnostics.thresholds import Thresholds
 
-#: The quantiles whose estimates the tail ESS is about (Vehtari et al. 2021).
-_TAILS = (0.05, 0.95)
+__all__ = ["check_convergence"]
+
+
+def check_convergence(
+    columns: list[Column], limits: Thresholds
+) -> tuple[Check, Check, Check]:
+    """Check R-hat, bulk and tail ESS, which one pass over the draws gives."""
+    import numpy as np
+
+    why, _ = _unassessable(columns, min_chains=1)
+    if why:
+        rhat = bulk = tail = np.empty(0)
+    else:
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            found = mixing(np.stack([c.draws for c in columns], axis=2))
+        rhat, bulk, tail = found.rhat, found.ess_bulk, found.ess_tail
+    return (
+        _check_rhat(columns, limits, rhat),
+        _check_ess(columns, limits, "bulk", bulk),
+        _check_ess(columns, limits, "tail", tail),
+    )
 
 
 def _unassessable(columns: list[Column], min_chains: int) -> tuple[str, str]:
@@ -35,11 +56,10 @@ def _unassessable(columns: list[Column], min_chains: int) -> tuple[str, str]:
     return "", ""
 
 
-def check_rhat(columns: list[Column], limits: Thresholds) -> Check:
+def _check_rhat(
+    columns: list[Column], limits: Thresholds, values: NDArray[np.float64]
+) -> Check:
     """Check that the chains agree: R-hat below its limit for every quantity."""
-    import numpy as np
-    from arviz_stats.base import array_stats
-
     label, rule = "R-hat, rank-normalized", f"< {limits.rhat:g}"
     why, advice = _unassessable(columns, min_chains=2)
     if why:
@@ -53,7 +73,6 @@ def check_rhat(columns: list[Column], limits: Thresholds) -> Check:
             detail=why,
             advice=advice,
         )
-    values = np.asarray(array_stats.rhat(np.stack([c.draws for c in columns])))
     return worst_of(
         Check("rhat", label, Outcome.PASS, None, limits.rhat, rule),
         [c.label for c in columns],
@@ -64,11 +83,10 @@ def check_rhat(columns: list[Column], limits: Thresholds) -> Check:
     )
 
 
-def check_ess(columns: list[Column], limits: Thresholds, kind: str) -> Check:
+def _check_ess(
+    columns: list[Column], limits: Thresholds, kind: str, values: NDArray[np.float64]
+) -> Check:
     """Check the bulk or tail ESS: at least so many per chain for each quantity."""
-    import numpy as np
-    from arviz_stats.base import array_stats
-
     chains = columns[0].draws.shape[0] if columns else 0
     least = limits.ess_per_chain * chains
     label = f"Effective sample size, {kind}"
@@ -85,9 +103,6 @@ def check_ess(columns: list[Column], limits: Thresholds, kind: str) -> Check:
             detail=why,
             advice=advice,
         )
-    stacked = np.stack([c.draws for c in columns])
-    prob = _TAILS if kind == "tail" else None
-    values = np.asarray(array_stats.ess(stacked, method=kind, prob=prob))
     return worst_of(
         Check(f"ess_{kind}", label, Outcome.PASS, None, least, rule),
         [c.label for c in columns],
@@ -97,13 +112,3 @@ def check_ess(columns: list[Column], limits: Thresholds, kind: str) -> Check:
         advice="Too few independent draws: raise iter_sampling, or change the "
         "parameterisation.",
     )
-
-
-def tail_ess(posterior: xr.Dataset) -> dict[str, float]:
-    """Return the ESS of the 5 % and 95 % quantiles, the smaller, by quantity."""
-    from arviz_stats.base import array_stats
-
-    return {
-        column.label: float(array_stats.ess(column.draws, method="tail", prob=_TAILS))
-        for column in columns_of(posterior)
-    }

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hbstan.diagnostics.thresholds import MOST_SUBJECTS
+from hbstan.mixing import monte_carlo_errors
 from hbstan.refit import Refit
 from hbstan.results import Check, Outcome
 from hbstan.sensitivity.quantities import Quantity, draws_of
@@ -37,7 +38,8 @@ def moved(base: NDArray[Any], other: NDArray[Any]) -> dict[str, float]:
         both without unit, with their Monte Carlo errors (those of ArviZ, by
         linearisation; the two runs are independent).
     """
-    return _apart(_spread(base), _spread(other))
+    (of_fit,), (of_other,) = _spreads([base]), _spreads([other])
+    return _apart(of_fit, of_other)
 
 
 class _Spread(NamedTuple):
@@ -49,14 +51,18 @@ class _Spread(NamedTuple):
     sd_error: float
 
 
-def _spread(draws: NDArray[Any]) -> _Spread:
-    from arviz_stats.base import array_stats
+def _spreads(draws: Sequence[NDArray[Any]]) -> list[_Spread]:
+    """Describe draws, each of shape (chain, draw), in one pass."""
+    import numpy as np
 
-    errors = (
-        float(array_stats.mcse(draws, chain_axis=0, draw_axis=1, method=method))
-        for method in ("mean", "sd")
-    )
-    return _Spread(float(draws.mean()), float(draws.std(ddof=1)), *errors)
+    if not draws:
+        return []
+    stacked = np.stack(draws, axis=2)
+    # What stands still has no error.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = monte_carlo_errors(stacked)
+    parts = (stacked.mean((0, 1)), stacked.std((0, 1), ddof=1), *errors)
+    return [_Spread(*map(float, one)) for one in zip(*parts, strict=True)]
 
 
 def _apart(base: _Spread, other: _Spread) -> dict[str, float]:
@@ -99,19 +105,20 @@ def compared(
     import pandas as pd
 
     nothing = dict.fromkeys(COLUMNS, np.nan)
-    base = [_spread(quantity.draws) for quantity in watched]
+    base = _spreads([quantity.draws for quantity in watched])
     rows = []
     for one in made:
         draws = _draws(one, watched)
+        others = dict(zip(draws, _spreads([*draws.values()]), strict=True))
         for quantity, of_fit in zip(watched, base, strict=True):
-            other = draws.get(quantity.label)
+            other = others.get(quantity.label)
             rows.append(
                 {
                     key: one.change.label,
                     "quantity": quantity.label,
                     "variable": quantity.variable,
                     "group": quantity.group,
-                    **(nothing if other is None else _apart(of_fit, _spread(other))),
+                    **(nothing if other is None else _apart(of_fit, other)),
                 }
             )
     columns = [key, "quantity", "variable", "group", *COLUMNS]
