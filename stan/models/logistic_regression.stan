@@ -15,7 +15,7 @@
  * y[i]        outcome of row i, 0 or 1
  * X[i, k]     covariate k in row i, in its own unit
  * g[i]        group of row i
- * varying[v]  0 for the intercept, which is the first, k for covariate k
+ * varying[v]  0 for the intercept, which is the last, k for covariate k
  * center[k], scale[k]   where x is zero, and what it is one of, in the unit of
  *             covariate k: mean and standard deviation, or for a covariate with
  *             two values their distance, so that its slope stays a contrast
@@ -95,7 +95,8 @@ transformed data {
   }
   matrix[N, V] W = D[ : , own];
   array[N] int<lower=1, upper=N> by_group = sort_indices_asc(g);
-  array[J] int<lower=0, upper=N> n = group_sizes(g, J);
+  array[N] int g_by_group = g[by_group];
+  array[J] int<lower=0, upper=N> last = cumulative_sum(group_sizes(g, J));
   vector<lower=-1, upper=1>[N] sign = 2 * to_vector(y) - 1;
   array[N - sum(holdout[g])] int seen = observed_groups(holdout[g]);
   array[size(seen)] int y_seen = y[seen];
@@ -162,12 +163,13 @@ generated quantities {
     vector[N] eta = D * append_row(intercept, slope);
     vector[N] own_eta = eta + group_effects(W, u, g);
     vector[N] likelihood = log_inv_logit(sign .* own_eta);
-    log_lik = group_sums(likelihood[by_group], n);
+    log_lik = group_sums(likelihood[by_group], last);
     if (V == 0) {
       log_lik_group = log_lik;
     } else if (V == 1) {
       vector[N] o = to_vector(y[by_group]);
-      log_lik_group = rows_logit_normal(o, eta[by_group], n, tau[1]);
+      log_lik_group = rows_logit_normal(o, eta[by_group], g_by_group, last,
+                                        tau[1]);
     }
     y_rep = bernoulli_logit_rng(own_eta);
   }

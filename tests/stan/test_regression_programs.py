@@ -305,7 +305,8 @@ def test_the_quadrature_at_extremes() -> None:
     for size, tau, shift in ((1, 0.0, 0), (3, 20.0, -5), (80, 3.0, 6), (300, 0.01, 1)):
         eta = rng.normal(shift, 1.5, size)
         for y in (np.zeros(size), np.ones(size), rng.integers(0, 2, size) * 1.0):
-            got = rows_logit_normal(y=y, eta=eta, n=[size], tau=tau)[0]
+            where = {"g": [1] * size, "last": [size]}
+            got = rows_logit_normal(y=y, eta=eta, tau=tau, **where)[0]
             assert got == pytest.approx(log_integral(y, eta, tau), abs=1e-6)
 
 
