@@ -45,7 +45,7 @@ def test_the_failing_program_can_succeed(failing: Any) -> None:
         (2, "deliberate rejection of every initial value"),
         (3, "deliberate fatal error in the model"),
         (4, "deliberate fatal error in generated quantities"),
-        (6, "where is 6"),
+        (7, "where is 7"),
     ],
 )
 def test_programs_that_throw(failing: Any, where: int, message: str) -> None:

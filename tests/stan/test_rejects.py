@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cmdstanpy_helpers import FAILING
 from scipy import stats
 
 from hbstan.backends.cmdstan import CmdStanBackend
@@ -26,50 +27,40 @@ def program(tmp_path: Path, text: str) -> StanProgram:
     return StanProgram(tmp_path / "own.stan")
 
 
-def rejecting(tmp_path: Path) -> StanProgram:
-    text = """generated quantities {
-  real before = normal_rng(mu, 1);
-  if (mu > 1)
-    reject("mu above 1: ", mu);
-  real after = mu;
-}
-"""
-    return program(tmp_path, PARAMETERS + text)
+#: Rejects, in its generated quantities, draws above 1.
+REJECTING, WHERE = StanProgram(FAILING), {"where": 6}
+LINE = 1 + FAILING.read_text().split('reject("x above')[0].count("\n")
 
 
 def assert_parameters_are_kept(raw: RawDraws) -> None:
-    mu, after = raw.variables["mu"], raw.variables["after"]
-    assert np.isfinite(mu).all()
-    assert np.allclose(raw.variables["twice"], 2 * mu, rtol=1e-8)
-    assert np.array_equal(np.isnan(after), mu > 1)
-    assert np.array_equal(np.isnan(raw.variables["before"]), mu > 1)
-    assert np.allclose(after[mu <= 1], mu[mu <= 1], rtol=1e-8)
-    # Beyond one standard deviation lie 31.7 % of a half-normal distribution.
-    share, error = np.isnan(after).mean(), np.sqrt(0.317 * 0.683 / 1000)
-    assert abs(share - 2 * stats.norm.sf(1)) < 4 * error
-    assert "mu above 1: " in raw.console
-    assert "own.stan', line 8" in raw.console
+    x, after = raw.variables["x"], raw.variables["after"]
+    assert np.isfinite(x).all()
+    assert np.allclose(raw.variables["twice"], 2 * x, rtol=1e-8)
+    assert np.array_equal(np.isnan(after), x > 1)
+    assert np.array_equal(np.isnan(raw.variables["before"]), x > 1)
+    assert np.allclose(after[x <= 1], x[x <= 1], rtol=1e-8)
+    # Above one standard deviation lie 15.9 % of a normal distribution.
+    share, error = np.isnan(after).mean(), np.sqrt(0.159 * 0.841 / 1000)
+    assert abs(share - stats.norm.sf(1)) < 4 * error
+    assert "x above 1: " in raw.console
+    assert f"failing.stan', line {LINE}" in raw.console
 
 
-def test_stanli_keeps_parameters_of_a_rejected_draw(tmp_path: Path) -> None:
-    raw = StanliBackend().sample(rejecting(tmp_path), {}, SETTINGS)
+def test_stanli_keeps_parameters_of_a_rejected_draw() -> None:
+    raw = StanliBackend().sample(REJECTING, WHERE, SETTINGS)
     assert_parameters_are_kept(raw)
-    failed = int((raw.variables["mu"] > 1).sum())
+    failed = int((raw.variables["x"] > 1).sum())
     assert f"generated quantities failed in {failed} of 4000 draws" in raw.console
 
 
-def test_cmdstan_keeps_parameters_of_a_rejected_draw(
-    tmp_path: Path, cmdstan: Path
-) -> None:
-    raw = CmdStanBackend().sample(rejecting(tmp_path), {}, SETTINGS)
-    assert_parameters_are_kept(raw)
+def test_cmdstan_keeps_parameters_of_a_rejected_draw(cmdstan: Path) -> None:
+    assert_parameters_are_kept(CmdStanBackend().sample(REJECTING, WHERE, SETTINGS))
 
 
-def test_repeated_fits_keep_them_too(tmp_path: Path) -> None:
-    repeated = StanliBackend().repeat(rejecting(tmp_path), ["mu", "after"])
-    raw = repeated({}, SETTINGS)
-    mu, after = raw.variables["mu"], raw.variables["after"]
-    assert np.array_equal(np.isnan(after), mu > 1)
+def test_repeated_fits_keep_them_too() -> None:
+    raw = StanliBackend().repeat(REJECTING, ["x", "after"])(WHERE, SETTINGS)
+    x, after = raw.variables["x"], raw.variables["after"]
+    assert np.array_equal(np.isnan(after), x > 1)
 
 
 def test_a_bound_in_generated_quantities(tmp_path: Path) -> None:

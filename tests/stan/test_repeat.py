@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cmdstanpy_helpers import CONJUGATE, FAILING, TRUTH
+from cmdstanpy_helpers import CONJUGATE, FAILING, PROGRAMS, TRUTH
 
 from hbstan.backends import choose, cmdstan_repeat, repeated
 from hbstan.errors import (
@@ -44,7 +44,12 @@ generated quantities {
   matrix[2, N] both = [m', -m'];
   array[N] int<lower=0> count;
   for (i in 1 : N) count[i] = poisson_rng(s);
-}
+%s}
+"""
+#: What stanli has no values for.
+KINDS = """\
+  complex c = to_complex(s, 1);
+  tuple(real, vector[2]) t = (s, [s, 2]');
 """
 
 
@@ -71,12 +76,26 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., StanProgr
     return write
 
 
+@pytest.fixture(scope="module")
+def sized(program: Callable[..., StanProgram]) -> Callable[[Any], StanProgram]:
+    """Return the sized program of an engine, with all kinds of values it has."""
+    kinds = {"stanli": "", "cmdstan": KINDS}
+    return lambda engine: program(SIZED % kinds[engine.name], "sized")
+
+
 def same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     """Tell whether all arrays are equal to the last bit, and in the same order."""
     return list(ours) == list(theirs) and all(
-        ours[k].dtype == theirs[k].dtype and np.array_equal(ours[k], theirs[k])
-        for k in ours
+        ours[k].dtype == theirs[k].dtype and equal(ours[k], theirs[k]) for k in ours
     )
+
+
+def equal(ours: Any, theirs: Any) -> bool:
+    """Tell whether two arrays are equal, of numbers or of tuples."""
+    if ours.dtype != object:
+        return np.array_equal(ours, theirs)
+    pairs = zip(ours.flat, theirs.flat, strict=True)
+    return all(np.array_equal(np.hstack(a), np.hstack(b)) for a, b in pairs)
 
 
 def assert_same_draws(ours: RawDraws, theirs: RawDraws) -> None:
@@ -107,9 +126,9 @@ def test_the_same_draws_as_of_single_fits(
 
 
 def test_data_may_change_their_size(
-    engine: Any, program: Callable[..., StanProgram]
+    engine: Any, sized: Callable[[Any], StanProgram]
 ) -> None:
-    own = program(SIZED)
+    own = sized(engine)
     sampler = repeated(engine, own)
     for y in ([1.0, 2.0, 3.0], [0.5], np.array([1.0, -1.0]), [1.0, 2.0, 3.0], []):
         data = {"N": len(y), "y": y}
@@ -121,8 +140,8 @@ def test_data_may_change_their_size(
             assert "m" not in raw.variables
 
 
-def test_only_what_is_wanted(engine: Any, program: Callable[..., StanProgram]) -> None:
-    own, data = program(SIZED), {"N": 2, "y": [1.0, 2.0]}
+def test_only_what_is_wanted(engine: Any, sized: Callable[[Any], StanProgram]) -> None:
+    own, data = sized(engine), {"N": 2, "y": [1.0, 2.0]}
     single = engine.sample(own, data, BASE)
     for names in (["both", "s"], iter(["m", "nowhere"]), []):
         wanted = list(names)
@@ -141,7 +160,7 @@ def error_of(call: Callable[[], Any]) -> HbstanError:
 FAILURES: dict[str, tuple[dict[str, Any], type[HbstanError], str]] = {
     "transformed data": ({"where": 1}, DataError, "failure in transformed data"),
     "initial values": ({"where": 2}, SamplingError, "every initial value"),
-    "bound": ({"where": 6}, DataError, "where is 6"),
+    "bound": ({"where": 7}, DataError, "where is 7"),
     "missing": ({}, DataError, "the data lack 'where'"),
     "no number": ({"where": None}, DataError, "'where' is None"),
 }
@@ -285,40 +304,32 @@ def test_draws_that_are_missing_are_missed(
 
 
 def test_tuples_and_complex_numbers(
-    reference: Any, program: Callable[..., StanProgram]
+    reference: Any, sized: Callable[[Any], StanProgram]
 ) -> None:
-    own = program(
-        "parameters { real x; }\n"
-        "model { x ~ std_normal(); }\n"
-        "generated quantities {\n"
-        "  complex c = to_complex(x, 1);\n"
-        "  tuple(real, vector[2]) t = (x, [x, 2]');\n"
-        "}\n",
-        "kinds",
-    )
-    single = reference.sample(own, {}, BASE)
-    raw = repeated(reference, own)({}, BASE)
+    own, data = sized(reference), {"N": 1, "y": [1.0]}
+    single = reference.sample(own, data, BASE)
+    raw = repeated(reference, own)(data, BASE)
+    s = raw.variables["s"]
     assert np.array_equal(raw.variables["c"], single.variables["c"])
+    assert np.array_equal(raw.variables["c"], s + 1j)
     ours, theirs = raw.variables["t"], single.variables["t"]
     assert ours.shape == theirs.shape == (1, 100)
-    assert ours[0, 7][0] == theirs[0, 7][0] == raw.variables["x"][0, 7]
+    assert ours[0, 7][0] == theirs[0, 7][0] == s[0, 7]
     assert np.array_equal(ours[0, 7][1], theirs[0, 7][1])
-    some = repeated(reference, own, ["t"])({}, BASE).variables
+    some = repeated(reference, own, ["t"])(data, BASE).variables
     assert list(some) == ["t"]
-    assert some["t"][0, 7][0] == raw.variables["x"][0, 7]
+    assert some["t"][0, 7][0] == s[0, 7]
 
 
-def test_a_program_without_parameters(
-    reference: Any, program: Callable[..., StanProgram]
-) -> None:
-    own = program("generated quantities { real x = normal_rng(3, 1); }\n", "fixed")
-    raw = repeated(reference, own)({}, BASE)
-    assert_same_draws(raw, reference.sample(own, {}, BASE))
+def test_a_program_without_parameters(reference: Any) -> None:
+    own, data = StanProgram(PROGRAMS / "generator.stan"), {"N": 2}
+    raw = repeated(reference, own)(data, BASE)
+    assert_same_draws(raw, reference.sample(own, data, BASE))
     assert raw.sampled == ()
-    x = raw.variables["x"]
-    assert abs(x.mean() - 3) < 4.5 / np.sqrt(x.size)
+    rate = raw.variables["rate"]
+    assert abs(rate.mean() - 2) < 4.5 * np.sqrt(2 / rate.size)
     with pytest.raises(NotSupportedError, match="has no parameters"):
-        repeated(choose("stanli"), own)({}, BASE)
+        repeated(choose("stanli"), own)(data, BASE)
 
 
 # What stanli warns of
@@ -339,9 +350,9 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("talkative")
-def test_warnings_are_for_the_console(program: Callable[..., StanProgram]) -> None:
+def test_warnings_are_for_the_console(sized: Callable[[Any], StanProgram]) -> None:
     """Here every warning that comes through is an error."""
-    sampler = repeated(choose("stanli"), program(SIZED))
+    sampler = repeated(choose("stanli"), sized(choose("stanli")))
     one, two = {"N": 1, "y": [1.0]}, {"N": 2, "y": [1.0, 2.0]}
     said = [sampler(data, BASE).console for data in (two, one, one, two, two, one)]
     slow = "a part runs far slower"

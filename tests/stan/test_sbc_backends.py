@@ -57,9 +57,10 @@ def test_a_generator_without_the_programs_names(
     cmdstan: Path, programs: tuple[Path, Path]
 ) -> None:
     fitted, generator = programs
-    generator.write_text(re.sub(r"\brate\b", "lambda", generator.read_text()))
+    fitted.write_text(re.sub(r"\brate\b", "lambda", fitted.read_text()))
+    options = {"design": {"N": 5}, "generator": generator, **OPTIONS}
     with pytest.raises(ModelError, match="none of which is a parameter"):
-        hb.sbc(fitted, n_sims=3, design={"N": 5}, generator=generator, **OPTIONS)
+        hb.sbc(fitted, n_sims=3, backend="stanli", **options)
 
 
 def test_a_generator_whose_data_are_missing(
