@@ -11,7 +11,13 @@ from typing import Any
 import cmdstanpy
 import numpy as np
 import pytest
-from cmdstanpy_helpers import CONJUGATE, copy_program, run
+from cmdstanpy_helpers import CONJUGATE, PROGRAMS, copy_program, run
+
+
+#: A user's header comes before Stan's, which the compiler then reads whole.
+EXHAUSTIVE = pytest.mark.exhaustive(
+    *("hbstan/toolchain", "hbstan/backends", "pyproject.toml", "tests/stan/programs")
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +41,7 @@ def test_version(cmdstan: Path) -> None:
     assert "CMDSTAN_VERSION := 2.35.0" in (cmdstan / "makefile").read_text()
 
 
+@EXHAUSTIVE
 def test_user_header_and_program_without_parameters(external: Any) -> None:
     fit = external.sample({"x": 21}, chains=2, seed=1, show_progress=False)
     np.testing.assert_array_equal(fit.stan_variable("doubled"), 42)
@@ -43,6 +50,7 @@ def test_user_header_and_program_without_parameters(external: Any) -> None:
     assert abs(draws.mean() - 0.5) < 5 / np.sqrt(12 * draws.size)
 
 
+@EXHAUSTIVE
 def test_stanc_options_arrive(external: Any) -> None:
     fit = external.sample({"x": 1}, chains=1, seed=1, show_progress=False)
     flags = fit.metadata.cmdstan_config["stancflags"]
@@ -51,19 +59,23 @@ def test_stanc_options_arrive(external: Any) -> None:
     assert "--filename-in-msg=external.stan" in flags
 
 
-def test_exe_info(external: Any) -> None:
-    info = external.exe_info()
+def test_exe_info(compiled: Any) -> None:
+    info = compiled(CONJUGATE).exe_info()
     assert info["stan_version_major"] == "2"
     assert info["stan_version_minor"] == "35"
     assert info["stan_version_patch"] == "0"
     assert info["STAN_THREADS"].lower() == "false"
 
 
-def test_src_info_and_code(external: Any) -> None:
-    info = external.src_info()
+def test_src_info_and_code(cmdstan: Path) -> None:
+    program = PROGRAMS / "external.stan"
+    model = cmdstanpy.CmdStanModel(
+        stan_file=program, compile=False, stanc_options={"allow-undefined": True}
+    )
+    info = model.src_info()
     assert set(info["inputs"]) == {"x"}
     assert set(info["generated quantities"]) == {"doubled", "u"}
-    assert "real twice(real x);" in external.code()
+    assert "real twice(real x);" in model.code()
 
 
 def test_format(cmdstan: Path, tmp_path: Path) -> None:
