@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import stanli
 from programs import build
 
@@ -13,7 +14,14 @@ from hbstan.backends.stan_data import plain_data
 from hbstan.data import Dataset
 from hbstan.plan import plan
 
-__all__ = ["assert_means_and_sds", "at", "prepared"]
+__all__ = ["assert_means_and_sds", "at", "calibration_of", "prepared"]
+
+
+def calibration_of(name: str) -> pytest.MarkDecorator:
+    """Mark a calibration of one program: that of others is tested by default."""
+    program = f"stan/models/{name}.stan"
+    around = ("stan/functions", "hbstan/sbc", "hbstan/simulate", "hbstan/priors")
+    return pytest.mark.exhaustive(program, *around)
 
 
 def prepared(

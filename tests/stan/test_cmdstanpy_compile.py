@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from cmdstanpy_helpers import CONJUGATE, PROGRAMS, copy_program, run
 
-
 #: A user's header comes before Stan's, which the compiler then reads whole.
 EXHAUSTIVE = pytest.mark.exhaustive(
     *("hbstan/toolchain", "hbstan/backends", "pyproject.toml", "tests/stan/programs")

@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from numpy.typing import NDArray
 from programs import function, values_at
 from scipy import optimize, stats
-from systems_helpers import assert_means_and_sds, at, prepared
+from systems_helpers import assert_means_and_sds, at, calibration_of, prepared
 
 import hbstan as hb
 from hbstan.data import Matches
@@ -358,6 +358,7 @@ def test_what_has_no_league_table_is_refused(fit: Fit, league: Matches) -> None:
 # --- calibration
 
 
+@calibration_of(NAME)
 def test_calibration_finds_a_generator_that_swaps_home_and_away() -> None:
     """The right generator passes 60 simulations, the other does not."""
     data = season(5, 2, seed=7)

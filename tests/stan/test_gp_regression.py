@@ -11,6 +11,7 @@ from programs import MODELS, build, function, values_at
 from scipy import integrate, stats
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
+from systems_helpers import calibration_of
 
 import hbstan as hb
 from hbstan.data.surface_examples import forrester_function
@@ -379,6 +380,7 @@ def test_the_search_stops_when_nothing_is_promised() -> None:
 # --- calibration
 
 
+@calibration_of("gp_regression")
 def test_a_program_that_sees_less_noise_than_there_is_is_rejected(
     tmp_path: Path,
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from programs import FUNCTIONS, altered, build, function, values_at
 from scipy import integrate, optimize, stats
 from scipy.special import expit, log_expit
-from systems_helpers import assert_means_and_sds
+from systems_helpers import assert_means_and_sds, calibration_of
 
 import hbstan as hb
 from hbstan.data import ItemResponses
@@ -503,6 +503,7 @@ def generator(
     return draw
 
 
+@calibration_of("irt_2pl")
 def test_abilities_are_calibrated_and_a_wrong_scale_is_found(
     design: ItemResponses,
 ) -> None:

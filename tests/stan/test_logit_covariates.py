@@ -10,6 +10,7 @@ import pytest
 import statsmodels.api as sm
 from programs import MODELS, build, values_at
 from scipy import integrate, special, stats
+from systems_helpers import calibration_of
 
 import hbstan as hb
 from hbstan.data.group_covariates import BinomialCovariates
@@ -239,6 +240,7 @@ def test_explained_against_residual(
         hb.explained(fitted, other)
 
 
+@calibration_of("logit_covariates")
 def test_a_program_that_drops_a_covariate_is_rejected(tmp_path: Path) -> None:
     text = (MODELS / "logit_covariates.stan").read_text(encoding="ascii")
     assert text.count("mu + Z * b;") == 1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from programs import values_at
 from scipy import optimize, stats
 from scipy.special import expit
-from systems_helpers import assert_means_and_sds, at, prepared
+from systems_helpers import assert_means_and_sds, at, calibration_of, prepared
 
 import hbstan as hb
 from hbstan.data import SurveyCells
@@ -277,6 +277,7 @@ def test_what_cannot_be_poststratified_is_refused(fit: hb.Fit) -> None:
         hb.poststratify(other)
 
 
+@calibration_of(NAME)
 def test_intervals_cover_the_truth_over_surveys(survey: SurveyCells) -> None:
     """Ten surveys of the same states: 94 % intervals, and errors in each survey."""
     truth = hb.datasets.describe("mrp_survey").truth
@@ -310,6 +311,7 @@ def test_intervals_cover_the_truth_over_surveys(survey: SurveyCells) -> None:
 # --- calibration
 
 
+@calibration_of(NAME)
 def test_calibration_finds_a_generator_that_forgets_a_factor() -> None:
     """The right generator passes 60 simulations; without ages it is found out."""
     data = small()

@@ -21,6 +21,7 @@ from normal_groups_exact import (
 from programs import altered, build, values_at
 from reference import ARGUMENTS, gradient, log_prior
 from scipy import stats
+from systems_helpers import calibration_of
 
 import hbstan as hb
 from hbstan.backends import choose
@@ -416,6 +417,7 @@ def generate(rng: np.random.Generator, *, lost: int = 1) -> tuple[Any, Any]:
     return {name: drawn[name] for name in (*TOP, "theta")}, outcomes
 
 
+@calibration_of("normal_groups_adaptive")
 def test_half_centered_groups_are_calibrated() -> None:
     checks = calibrate("adaptive", generate, w_centered=[0.5] * 6)
     assert checks["uniformity"].passed, checks["uniformity"].detail

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy import integrate, special, stats
+from systems_helpers import calibration_of
 
 import hbstan as hb
 from hbstan import models
@@ -653,6 +654,7 @@ def test_rows_that_cannot_be_predicted_are_refused(short: Any) -> None:
 # --- calibration
 
 
+@calibration_of(LINEAR)
 def test_a_wrong_generator_is_found_out() -> None:
     """Rows with three times the noise that the program has been told."""
     from hbstan.simulate.systems import system_of

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp, roots_hermitenorm
 from scipy.stats import norm
+from systems_helpers import calibration_of
 
 import hbstan as hb
 from hbstan import models
@@ -353,6 +354,7 @@ def draw(rng: np.random.Generator, power: float) -> tuple[Any, Any]:
     return {name: drawn[name] for name in names}, {"y": y}
 
 
+@calibration_of("sv_noncentered")
 def test_calibration_finds_log_variance_taken_for_log_sd() -> None:
     right = calibrate(lambda rng: draw(rng, 0.5))
     assert right["uniformity"].passed, right["uniformity"].detail

@@ -184,36 +184,37 @@ def test_registered_it_is_a_model_like_the_others(registered: entry.Model) -> No
         assert np.all(np.abs(gap) < 5 * error.values)
 
 
-def calibrate(path: Path, generator: ModuleType, draw: Any) -> hb.results.Checks:
-    return hb.sbc(
-        path,
-        generator=draw,
-        design=generator.DESIGN,
-        priors=generator.PRIORS,
-        n_sims=300,
-        seed=1,
-        backend="stanli",
-        executor="serial",
-    ).checks()
+def test_its_own_tests(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = load(folder, f"test_{NAME}", monkeypatch)
+    for held_out in ([], [0, 5], range(8)):
+        own.test_target_matches_scipy(held_out)
+    own.test_log_lik_group_integrates_the_group_out()
 
 
-def test_calibration(folder: Path, generator: ModuleType) -> None:
-    """300 simulations; a generator with twice the noise is found out."""
-    path = folder / f"{NAME}.stan"
-    checks = calibrate(path, generator, generator.draw)
-    assert checks["uniformity"].passed, checks["uniformity"].detail
-    assert checks["power"].passed
-
+def test_calibration_finds_twice_the_noise(folder: Path, generator: ModuleType) -> None:
     def noisy(rng: np.random.Generator) -> tuple[Any, Any]:
         drawn, _ = generator.draw(rng)
         sigma = 2 * np.array(generator.DESIGN["sigma"])
         return drawn, {"y": rng.normal(drawn["theta"], sigma)}
 
-    wrong = calibrate(path, generator, noisy)
-    assert wrong["uniformity"].outcome is Outcome.FAIL
+    checks = hb.sbc(
+        folder / f"{NAME}.stan",
+        generator=noisy,
+        design=generator.DESIGN,
+        priors=generator.PRIORS,
+        n_sims=60,
+        seed=1,
+        backend="stanli",
+        executor="serial",
+    ).checks()
+    assert checks["uniformity"].outcome is Outcome.FAIL
 
 
+@pytest.mark.exhaustive(
+    *("scripts/skeleton", "scripts/new_model.py", "stan/functions", "hbstan")
+)
 def test_its_own_tests_pass(folder: Path) -> None:
+    """All of them, among them a calibration that passes."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False

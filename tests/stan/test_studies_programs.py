@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 from scipy.stats import multivariate_normal, norm
+from systems_helpers import calibration_of
 
 import hbstan as hb
 from hbstan import models
@@ -398,6 +399,7 @@ def calibrate(power: float) -> hb.results.Checks:
     ).checks()
 
 
+@calibration_of(NAME)
 def test_calibration_finds_errors_taken_for_variances() -> None:
     right = calibrate(1.0)
     assert right["uniformity"].passed, right["uniformity"].detail
