@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import pytest
+from shared import Shared
 
 import hbstan as hb
 
+#: Fits of many seconds, of programs whose others are made as well.
+LARGE = {
+    name: pytest.mark.exhaustive(
+        *("stan", "hbstan/models", "hbstan/data", "hbstan/backends", "hbstan/fit.py"),
+        *("hbstan/plan.py", "hbstan/priors", "hbstan/diagnostics", "hbstan/types.py"),
+        "pyproject.toml",
+    )
+    for name in ("pisa_like", "volatility_short")
+}
 
-@pytest.mark.parametrize("name", hb.datasets.names())
-def test_the_default_model_passes(name: str) -> None:
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=LARGE.get(n, ())) for n in hb.datasets.names()]
+)
+def test_the_default_model_passes(shared: Shared, name: str) -> None:
     model = hb.datasets.describe(name).default_model
-    checks = hb.fit(model, name, seed=1, backend="stanli").diagnose()
+    checks = shared(hb.fit, model, name, seed=1, backend="stanli").diagnose()
     assert checks.passed, checks.to_frame()
 
 
 def test_streamrec_is_too_informative_for_the_non_centered_form() -> None:
     """As its note says: trajectories that are cut off, few effective draws."""
-    checks = hb.fit("logit_noncentered", "streamrec", seed=1, backend="stanli")
-    failed = {check.name for check in checks.diagnose().failed()}
+    short = {"chains": 1, "iter_warmup": 300, "iter_sampling": 300}
+    fit = hb.fit("logit_noncentered", "streamrec", seed=1, backend="stanli", **short)
+    failed = {check.name for check in fit.diagnose().failed()}
     assert "treedepth" in failed

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from programs import values_at
 from scipy import optimize, stats
 from scipy.special import expit
+from shared import Shared
 from systems_helpers import assert_means_and_sds, at, calibration_of, prepared
 
 import hbstan as hb
@@ -183,8 +184,8 @@ def survey() -> SurveyCells:
 
 
 @pytest.fixture(scope="session")
-def fit(survey: SurveyCells) -> hb.Fit:
-    return hb.fit(NAME, survey, seed=1, backend="stanli")
+def fit(shared: Shared) -> hb.Fit:
+    return shared(hb.fit, NAME, "mrp_survey", seed=1, backend="stanli")
 
 
 @pytest.fixture(scope="session")
@@ -198,10 +199,7 @@ def errors(table: pd.DataFrame, truth: NDArray[Any]) -> dict[str, float]:
     return {c: float(np.sqrt(((table[c] - truth) ** 2).mean())) for c in columns}
 
 
-def test_the_fit_is_sound_and_comes_back_with_its_data(
-    fit: hb.Fit, survey: SurveyCells
-) -> None:
-    assert fit.diagnose().passed
+def test_the_fit_comes_back_with_its_data(fit: hb.Fit, survey: SurveyCells) -> None:
     assert dataset_of(fit) == survey
     assert fit.posterior["p_area"].dims == ("chain", "draw", "area")
     assert fit.posterior["area"].values.tolist() == list(survey.areas)

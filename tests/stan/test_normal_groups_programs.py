@@ -21,6 +21,7 @@ from normal_groups_exact import (
 from programs import altered, build, values_at
 from reference import ARGUMENTS, gradient, log_prior
 from scipy import stats
+from shared import Shared
 from systems_helpers import calibration_of
 
 import hbstan as hb
@@ -372,10 +373,10 @@ def test_all_held_out_is_the_prior(middle: NormalGroups) -> None:
         assert_moments(fit, exact, (*TOP, "theta"))
 
 
-def test_the_truth_is_recovered() -> None:
+def test_the_truth_is_recovered(shared: Shared) -> None:
     data, info = hb.datasets.load("omega_small"), hb.datasets.describe("omega_small")
-    fit = hb.fit("normal_groups_marginal", data, seed=1, backend="stanli")
-    assert fit.diagnose().passed
+    model = "normal_groups_marginal"
+    fit = shared(hb.fit, model, "omega_small", seed=1, backend="stanli")
     mean, sd = fit.posterior.mean(OVER), fit.posterior.std(OVER)
     for name in TOP:
         assert abs(float(mean[name]) - info.truth[name]) < 3 * float(sd[name])

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp, roots_hermitenorm
 from scipy.stats import norm
+from shared import Shared
 from systems_helpers import calibration_of
 
 import hbstan as hb
@@ -301,14 +302,8 @@ def test_a_gap_is_bridged(fitted: Fit) -> None:
     assert not volatility_path(fit).table["seen"][gap].any()
 
 
-def test_the_bundled_truth_is_recovered() -> None:
-    fit = hb.fit(
-        "sv_noncentered",
-        "volatility",
-        seed=1,
-        backend="stanli",
-        predictive=False,
-    )
+def test_the_bundled_truth_is_recovered(shared: Shared) -> None:
+    fit = shared(hb.fit, "sv_noncentered", "volatility", seed=1, backend="stanli")
     assert fit.diagnose()["rhat"].passed
     truth = hb.datasets.describe("volatility").truth
     for name in ("mu", "phi", "sigma_eta"):
