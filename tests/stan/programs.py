@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,14 @@ def build(name: str, data: Mapping[str, Any], root: Path | None = None) -> stanl
     """Return the program ``name`` with its data, from ``root`` or the repository."""
     models = MODELS if root is None else root / "models"
     functions = FUNCTIONS if root is None else root / "functions"
-    return stanli.Model(
-        stan_file=str(models / f"{name}.stan"),
-        data=dict(data),
-        include_paths=[str(functions)],
-    )
+    text = (models / f"{name}.stan").read_text()
+    return stanli.Model(mir=translated(text, functions), data=dict(data))
+
+
+@cache
+def translated(text: str, functions: Path) -> str:
+    """Translate a program: what takes time, and is the same for all data."""
+    return str(stanli.stan_to_mir(text, include_paths=[str(functions)]))
 
 
 def altered(root: Path, file: str, old: str, new: str) -> Path:
@@ -107,6 +111,7 @@ def values_at(
     return {name: fit.draws(name) for name in fit.variables}
 
 
+@lru_cache(maxsize=None)
 def function(name: str, file: str) -> stanli.Function:
     """Return one function of a functions file as a Python callable."""
     source = (FUNCTIONS / file).read_text()

@@ -69,7 +69,7 @@ def test_target_and_gradient_are_those_of_the_observations(
         changes |= {f"prior_{name}": code, f"prior_{name}_args": ARGUMENTS[code][0]}
     model, _ = program(form, **changes)
     data = stan_data(**changes)
-    for q in points(form, 5, scale):
+    for q in points(form, 3, scale):
         value, slope = model.log_prob_grad(q)
         assert value == pytest.approx(target(form, q, data), rel=1e-9)
         wanted = gradient(lambda x, d: target(form, x, d), q, data)

@@ -134,7 +134,7 @@ CASES = [(name, codes) for name in PROGRAMS for codes in prior_choices(name)]
 @pytest.mark.parametrize(("name", "codes"), CASES)
 def test_target_and_gradient_match_scipy(name: str, codes: tuple[int, ...]) -> None:
     data = make_data(name, *codes)
-    assert_agrees(build(name, data), name, data, random_points(name, 50, seed=7))
+    assert_agrees(build(name, data), name, data, random_points(name, 10, seed=7))
 
 
 WRONG = {
@@ -230,7 +230,7 @@ def test_wrong_program_is_caught(fault: str, tmp_path: Path) -> None:
     name, file, old, new = WRONG[fault]
     root = altered(tmp_path / "stan", file, old, new)
     data = make_data(name)
-    points = random_points(name, 50, seed=7)
+    points = random_points(name, 10, seed=7)
     with pytest.raises(AssertionError):
         assert_agrees(build(name, data, root), name, data, points)
 
@@ -351,7 +351,7 @@ def test_target_ignores_held_out_outcomes_only(name: str) -> None:
 @pytest.mark.parametrize("holdout", [[0] * 6, [1] * 6, [1, 0, 0, 1, 0, 1]])
 def test_any_mask_matches_scipy(name: str, holdout: list[int]) -> None:
     data = make_data(name, holdout=holdout)
-    assert_agrees(build(name, data), name, data, random_points(name, 5, seed=5))
+    assert_agrees(build(name, data), name, data, random_points(name, 3, seed=5))
 
 
 @pytest.mark.parametrize("theta", [-800.0, -40.0, 40.0, 800.0])
@@ -375,5 +375,5 @@ def test_one_group_is_enough(name: str) -> None:
     data = make_data(name, J=1, holdout=[0])
     for key in {"y", "n", "sigma"} & set(data):
         data[key] = data[key][1:2]
-    points = random_points(name, 5, seed=5, groups=1)
+    points = random_points(name, 3, seed=5, groups=1)
     assert_agrees(build(name, data), name, data, points)
