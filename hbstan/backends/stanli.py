@@ -56,6 +56,9 @@ _UNKNOWN = re.compile(
 _NO_START = re.compile(r"no starting value for parameter (?P<name>\w+)")
 #: Where a variable's name ends in the name of one of its elements.
 _INDEX = re.compile(r"[\[.:]")
+#: Translations of programs by content: half the time of a short fit, as refits are.
+_TRANSLATED: dict[tuple[Any, ...], str] = {}
+_KEPT = 32
 #: How often progress lines are asked for, in iterations.
 _REFRESH = 100
 
@@ -86,17 +89,24 @@ class StanliBackend:
         """
         text = program.source()
         includes = find_includes(program.file, program.include_paths)
+        content = (text, *((include.name, include.content) for include in includes))
+        if content in _TRANSLATED:
+            return _TRANSLATED[content]
         # Of copies, as CmdStan has it: of the folders' names, and of marks at the
         # files' beginning, the compiler takes fewer than we do.
         with scratch_folder("include-") as folder:
             root, names = copy_includes(includes, Path(folder))
             try:
-                return str(_stanli().stan_to_mir(text, include_paths=[str(root)]))
+                mir = str(_stanli().stan_to_mir(text, include_paths=[str(root)]))
             except RuntimeError as err:
                 said = str(err)
                 for inner, outer in names.items():
                     said = said.replace(f"'{inner}'", f"'{outer}'")
                 raise compile_error(program, said) from err
+        if len(_TRANSLATED) >= _KEPT:
+            _TRANSLATED.clear()
+        _TRANSLATED[content] = mir
+        return mir
 
     def sample(
         self,

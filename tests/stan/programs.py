@@ -111,7 +111,7 @@ def values_at(
     return {name: fit.draws(name) for name in fit.variables}
 
 
-@lru_cache(maxsize=None)
+@cache
 def function(name: str, file: str) -> stanli.Function:
     """Return one function of a functions file as a Python callable."""
     source = (FUNCTIONS / file).read_text()
