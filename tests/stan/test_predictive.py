@@ -25,7 +25,7 @@ from hbstan.predictive import (
 )
 from hbstan.results import Outcome
 
-EXHAUSTIVE = pytest.mark.exhaustive("stan", "hbstan/predictive")
+EXHAUSTIVE = pytest.mark.exhaustive("stan", "hbstan/predictive", "hbstan/simulate")
 SURGICAL = hb.datasets.load("surgical")
 LOGIT = "logit_noncentered"
 
@@ -56,7 +56,7 @@ def largest_difference(model: str, data: str, priors: Any = None) -> float:
         priors=priors,
         seed=4,
         backend="stanli",
-        iter_sampling=2000,
+        iter_sampling=1000,
     )
     program = posterior_predictive(fit).table()
     found = []
@@ -67,9 +67,11 @@ def largest_difference(model: str, data: str, priors: Any = None) -> float:
     return float(max(found))
 
 
-#: The centered programs sample their prior, which is a funnel, badly.
+#: The centered programs sample their prior, which is a funnel, badly. Those with other
+#: populations than these take the time of all the rest.
+SLOW = ("logit_student_t", "logit_mixture", "logit_adaptive")
 DRAWABLE = [
-    name
+    pytest.param(name, marks=EXHAUSTIVE) if name in SLOW else name
     for name in models.names()
     if models.get(name).kind in ("binomial", "normal")
     and not name.endswith("_centered")
@@ -189,7 +191,7 @@ def test_data_of_the_model_seldom_fail() -> None:
     rng = np.random.default_rng(8)
     model = models.get(LOGIT)
     priors = {k: c.prior for k, c in models.resolve_priors(model, SURGICAL).items()}
-    draws = simulate.draw_prior(model, priors, 12, rng, 20)
+    draws = simulate.draw_prior(model, priors, 12, rng, 10)
     failed = 0
     for y in simulate.draw_data(model, draws, {"n": SURGICAL.n}, rng):
         data = with_events(**dict(zip(SURGICAL.labels, map(int, y), strict=True)))
@@ -198,14 +200,14 @@ def test_data_of_the_model_seldom_fail() -> None:
             data,
             priors=priors,
             seed=1,
-            chains=2,
+            chains=1,
             iter_warmup=400,
             iter_sampling=500,
             backend="stanli",
         )
         check = posterior_predictive(fit, replicate="new_groups", seed=1)
         failed += check.checks().outcome is Outcome.FAIL
-    assert failed <= 3
+    assert failed <= 2
 
 
 # -- new data, without fitting again

@@ -18,9 +18,12 @@ from hbstan.results import Outcome
 from hbstan.sbc import SBCResult
 
 EXHAUSTIVE = pytest.mark.exhaustive("hbstan/sbc", "stan")
-N_SIMS = 400
-#: Enough for the faults that are planted, which are gross.
-FEW = 120
+N_SIMS = 300
+#: Enough for the faults that are planted, which are gross: adjusted p-values below
+#: 1e-11, and of the prior 4e-5 with a hundred.
+FEW = 60
+#: Sixty ranks take half the draws of the default's 120.
+SHORT: dict[str, Any] = {"max_rank": 59, "iter_warmup": 250, "iter_sampling": 250}
 # A right program raises a false alarm with one seed in twenty: seed 20 of eight schools
 # did, and was replaced. Six runs of 1500 simulations of the logit's posterior SBC were
 # uniform (adjusted p from 0.15 to 1), and 6000 of eight schools.
@@ -28,8 +31,11 @@ MODEL = "eight_schools_noncentered"
 LIKELIHOOD = "normal_lpdf(y[observed] | theta[observed], sigma[observed])"
 
 
+LONGER: dict[str, Any] = {"max_rank": 119, "iter_warmup": 500, "iter_sampling": 500}
+
+
 def calibrate(model: str | Path, n_sims: int = N_SIMS, **given: Any) -> SBCResult:
-    options = {"seed": 11, "backend": "stanli", **given}
+    options = {"seed": 11, "backend": "stanli", **SHORT, **given}
     return hb.sbc(model, n_sims=n_sims, **options)
 
 
@@ -65,9 +71,16 @@ def test_a_correct_program_passes(model: str) -> None:
     assert result.ok.all()
 
 
-def test_an_unchanged_copy_passes_with_the_same_ranks(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def twenty() -> SBCResult:
+    return calibrate(MODEL, 20)
+
+
+def test_an_unchanged_copy_passes_with_the_same_ranks(
+    twenty: SBCResult, tmp_path: Path
+) -> None:
     copy = edited(tmp_path, "model {", "model { // unchanged")
-    ours = calibrate(MODEL, 20).dataset["rank"]
+    ours = twenty.dataset["rank"]
     assert calibrate(copy, 20).dataset["rank"].equals(ours)
 
 
@@ -77,7 +90,7 @@ def test_a_prior_of_the_wrong_scale_is_found(tmp_path: Path) -> None:
         "prior_lpdf(tau | prior_tau, prior_tau_args)",
         "prior_lpdf(4 * tau | prior_tau, prior_tau_args)",
     )
-    found = failing(calibrate(wrong, FEW))
+    found = failing(calibrate(wrong, 100))
     assert "tau" in found
 
 
@@ -107,22 +120,23 @@ def test_half_of_the_data_missing_is_seen_by_the_likelihood_alone(
     assert (table["p_adjusted"][parameters] > 0.05).all()
 
 
+@EXHAUSTIVE
 def test_the_centered_program_is_biased_in_tau() -> None:
     """The sampler cannot enter the funnel's neck, so small tau are missed."""
-    result = calibrate("eight_schools_centered", adapt_delta=0.8)
+    result = calibrate("eight_schools_centered", 400, adapt_delta=0.8, **LONGER)
     assert "tau" in failing(result)
     assert not result.checks()["divergences"].passed
     # Small simulated values lie below all draws, of which none are small: the lowest
     # twentieth of the ranks holds more than its share.
     ranks = result.dataset["rank"].sel(quantity="tau").values
     lowest = int((ranks < (result.max_rank + 1) // 20).sum())
-    assert stats.binomtest(lowest, N_SIMS, 0.05, "greater").pvalue < 1e-6
+    assert stats.binomtest(lowest, 400, 0.05, "greater").pvalue < 1e-6
     assert result.regimes(cuts=(1, 5)).loc[("low", "tau"), "bias"] > 0
     assert result.failures().index[0] == "tau"
 
 
-def test_twenty_simulations_decide_nothing() -> None:
-    checks = calibrate(MODEL, 20).checks()
+def test_twenty_simulations_decide_nothing(twenty: SBCResult) -> None:
+    checks = twenty.checks()
     assert checks["power"].outcome is Outcome.NOT_RUN
     assert "underpowered" in checks["power"].detail
     assert not checks.passed
@@ -138,7 +152,7 @@ def test_twenty_simulations_decide_nothing() -> None:
 def test_posterior_sbc_passes_around_the_data(model: str, replicate: str) -> None:
     data = "eight_schools" if model == MODEL else "surgical"
     result = hb.posterior_sbc(
-        model, data, replicate=replicate, n_sims=150, seed=3, backend="stanli"
+        model, data, replicate=replicate, n_sims=80, seed=3, backend="stanli", **SHORT
     )
     assert result.identity["problem"]["kind"] == "posterior"
     assert result.checks()["uniformity"].passed, result.summary()
@@ -151,6 +165,6 @@ def test_posterior_sbc_finds_a_wrong_program(tmp_path: Path) -> None:
         "normal_lpdf(y[observed] | theta[observed], 0.5 * sigma[observed])",
     )
     result = hb.posterior_sbc(
-        wrong, "eight_schools", n_sims=FEW, seed=3, backend="stanli"
+        wrong, "eight_schools", n_sims=FEW, seed=3, backend="stanli", **SHORT
     )
     assert "log_likelihood" in failing(result)
