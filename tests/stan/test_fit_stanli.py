@@ -155,7 +155,7 @@ def test_holding_all_groups_out_gives_the_prior() -> None:
         "surgical",
         priors={"mu": "Normal(-2, 0.5)", "tau": "HalfNormal(0.7)"},
         holdout="all",
-        iter_sampling=4000,
+        iter_sampling=1500,
         seed=3,
         backend="stanli",
     )
@@ -197,7 +197,7 @@ SHARED = ("mu", "tau", "theta", "p", "p_pop_median", "p_pop_mean", "icc")
 def test_both_parameterisations_agree(
     family: str, data: str, shared: tuple[str, ...]
 ) -> None:
-    settings = {"adapt_delta": 0.99, "iter_sampling": 4000, "backend": "stanli"}
+    settings = {"adapt_delta": 0.99, "iter_sampling": 1500, "backend": "stanli"}
     fits = [
         hb.fit(f"{family}_{form}", data, seed=seed, **settings).posterior
         for form, seed in (("noncentered", 11), ("centered", 12))
@@ -287,7 +287,7 @@ def test_eight_schools_equal_their_integral(form: str) -> None:
         f"eight_schools_{form}",
         "eight_schools_unrounded",
         adapt_delta=0.99,
-        iter_sampling=5000,
+        iter_sampling=2000,
         seed=8,
         backend="stanli",
     )

@@ -46,8 +46,9 @@ def test_moment_matching_comes_nearer(fits: dict[str, Fit]) -> None:
     values, target = psis(fit), psis(fit, "psis_group").table
     start = values.table
     worst = list(start.index[start["k"] > 0.7])
-    moved = moment_match(fit, values, worst, k_threshold=0.7).table
     assert len(worst) >= 3
+    worst = worst[:3]
+    moved = moment_match(fit, values, worst, k_threshold=0.7).table
     assert (moved.loc[worst, "k"] < start.loc[worst, "k"]).all()
     before = (start.loc[worst, "elpd"] - target.loc[worst, "elpd"]).abs().sum()
     after = (moved.loc[worst, "elpd"] - target.loc[worst, "elpd"]).abs().sum()

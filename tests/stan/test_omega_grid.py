@@ -11,6 +11,10 @@ from types import ModuleType
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+EXHAUSTIVE = pytest.mark.exhaustive(
+    *("scripts/omega_grid.py", "stan/models/normal_groups_marginal.stan"),
+    *("stan/functions", "hbstan/backends", "hbstan/diagnostics", "hbstan/data"),
+)
 
 
 @pytest.fixture
@@ -20,7 +24,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize("omega", [0.1, 1.0, 10.0])
-@pytest.mark.parametrize("groups", [5, 50, 500])
+@pytest.mark.parametrize("groups", [5, 50, pytest.param(500, marks=EXHAUSTIVE)])
 def test_the_marginal_form_serves_every_cell(
     script: ModuleType, omega: float, groups: int
 ) -> None:
