@@ -7,14 +7,14 @@ from shared import Shared
 
 import hbstan as hb
 
-#: Fits of many seconds, of programs whose others are made as well.
+#: Fits of many seconds: tests of these programs make shorter ones.
 LARGE = {
     name: pytest.mark.exhaustive(
         *("stan", "hbstan/models", "hbstan/data", "hbstan/backends", "hbstan/fit.py"),
         *("hbstan/plan.py", "hbstan/priors", "hbstan/diagnostics", "hbstan/types.py"),
         "pyproject.toml",
     )
-    for name in ("pisa_like", "volatility_short")
+    for name in ("pisa_like", "volatility", "volatility_short", "mrp_survey")
 }
 
 

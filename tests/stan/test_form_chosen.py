@@ -51,6 +51,7 @@ def test_forms_agree_within_monte_carlo_error(chosen: hb.Fit) -> None:
         assert distance.max() < 4.5, (form, distance.idxmax())
 
 
+@pytest.mark.exhaustive("hbstan/parameterization.py", "hbstan/pooling", "stan")
 def test_auto_is_no_worse_than_either_plain_form() -> None:
     found = {}
     for form in ("auto", "centered", "noncentered"):

@@ -185,7 +185,8 @@ def survey() -> SurveyCells:
 
 @pytest.fixture(scope="session")
 def fit(shared: Shared) -> hb.Fit:
-    return shared(hb.fit, NAME, "mrp_survey", seed=1, backend="stanli")
+    short = {"chains": 2, "iter_warmup": 500}
+    return shared(hb.fit, NAME, "mrp_survey", seed=1, backend="stanli", **short)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp, roots_hermitenorm
 from scipy.stats import norm
-from shared import Shared
 from systems_helpers import calibration_of
 
 import hbstan as hb
@@ -302,8 +301,9 @@ def test_a_gap_is_bridged(fitted: Fit) -> None:
     assert not volatility_path(fit).table["seen"][gap].any()
 
 
-def test_the_bundled_truth_is_recovered(shared: Shared) -> None:
-    fit = shared(hb.fit, "sv_noncentered", "volatility", seed=1, backend="stanli")
+def test_the_bundled_truth_is_recovered() -> None:
+    short = {"seed": 1, "chains": 2, "predictive": False, "backend": "stanli"}
+    fit = hb.fit("sv_noncentered", "volatility", **short)
     assert fit.diagnose()["rhat"].passed
     truth = hb.datasets.describe("volatility").truth
     for name in ("mu", "phi", "sigma_eta"):
