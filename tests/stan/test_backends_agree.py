@@ -146,6 +146,10 @@ def assert_same_tree_and_posterior(name: str, engine: CmdStanBackend) -> None:
     error = np.hypot(left["mcse_mean"], right["mcse_mean"])
     # A correlation matrix has ones on its diagonal, without an error.
     assert (np.abs(left["mean"] - right["mean"]) <= 4.5 * error.fillna(0)).all()
+    if models.get(name).exact is not None:
+        for fit in (ours, theirs):
+            check = hb.agrees_with_exact(fit).check()
+            assert check.passed, check
 
 
 def test_a_different_density_is_seen(engine: CmdStanBackend) -> None:
