@@ -27,7 +27,7 @@ say = @printf '\n==> %s\n' $(1)
 help:
 	@echo "make demo                  from surgical data to a report (embedded backend)"
 	@echo "make demo BACKEND=cmdstan  the same through CmdStanPy; installs CmdStan"
-	@echo "make test                  lint and test, in some 19 minutes on two idle cores"
+	@echo "make test                  lint and test, in some 11 minutes on two idle cores"
 	@echo "make test-all              with the tests that repeat others"
 	@echo "make bench                 measure speed"
 	@echo "make clean                 remove environments, caches and results"

@@ -19,6 +19,11 @@ from finished import RUN, TOML, Finished
 from hbstan.workflow import without_times
 
 EXHAUSTIVE = pytest.mark.exhaustive("hbstan/workflow")
+#: test_workflow takes a stage away and goes on; test_sbc_kill kills processes.
+KILLS = pytest.mark.exhaustive(
+    *("hbstan/workflow", "hbstan/sealed.py", "hbstan/files.py", "hbstan/sbc"),
+    *("hbstan/storage.py", "hbstan/plots"),
+)
 FILES = ("verdict.json", "report.html", "plan.json", "data.csv")
 
 
@@ -162,7 +167,10 @@ def killed(home: Command, seconds: float) -> bool:
 @pytest.mark.parametrize(
     ("kills", "beginning"),
     # One begins with everything to be done, the other in the middle.
-    [(2, False), pytest.param(10, True, marks=EXHAUSTIVE)],
+    [
+        pytest.param(2, False, marks=KILLS),
+        pytest.param(10, True, marks=KILLS),
+    ],
 )
 def test_kills_at_random_moments_change_nothing(
     home: Command, whole: Finished, done: Path, kills: int, beginning: bool

@@ -135,7 +135,7 @@ def after(out: Path, number: int, kill: Callable[[], None]) -> Callable[[], None
 
 @pytest.mark.parametrize(
     "victims",
-    ["workers", pytest.param("scheduler", marks=EXHAUSTIVE)],
+    [pytest.param(gone, marks=EXHAUSTIVE) for gone in ("workers", "scheduler")],
 )
 def test_a_cluster_that_is_gone_leaves_a_run_to_resume(
     hbstan: Command, cluster: Cluster, victims: str

@@ -60,6 +60,7 @@ def sampled(program: CompiledProgram) -> Any:
     )
 
 
+@pytest.mark.exhaustive("hbstan/compile.py", "hbstan/backends", "hbstan/toolchain")
 @pytest.mark.slow
 def test_odd_paths_compile_once_and_edited_includes_again(
     program: Path, toolchain: str, cache: Path, capfd: pytest.CaptureFixture[str]

@@ -8,6 +8,8 @@ import hbstan as hb
 from hbstan.models import names
 
 
+# Its program is compiled for nothing else.
+@pytest.mark.exhaustive("stan", "hbstan/backends", "hbstan/toolchain")
 @pytest.mark.usefixtures("cmdstan")
 def test_a_density_that_fails_at_the_first_proposals_does_not_end_the_chain() -> None:
     # The fourth chain proposes an infinite kappa, where the gamma density throws.
