@@ -27,7 +27,7 @@ say = @printf '\n==> %s\n' $(1)
 help:
 	@echo "make demo                  from surgical data to a report (embedded backend)"
 	@echo "make demo BACKEND=cmdstan  the same through CmdStanPy; installs CmdStan"
-	@echo "make test                  lint and test, in some 11 minutes on two idle cores"
+	@echo "make test                  lint and test, in some 9 minutes on two idle cores"
 	@echo "make test-all              with the tests that repeat others"
 	@echo "make bench                 measure speed"
 	@echo "make clean                 remove environments, caches and results"
@@ -46,6 +46,8 @@ pytest: export CMDSTAN = $(TEST_CACHE)/$(CMDSTAN_FOLDER)
 pytest: export HBSTAN_TEST_ASSEMBLED = 1
 # The same draws for a third less of compiling; scripts/bench_*.py measure at O=3.
 pytest: export O = 1
+# Garbage is collected less often: a tenth of compiling.
+pytest: export CXXFLAGS = --param ggc-min-expand=400 --param ggc-min-heapsize=2000000
 # The cores belong to the tests: linear algebra with threads of its own is slower.
 pytest: export OPENBLAS_NUM_THREADS = 1
 # Without bytecode every process compiles the package anew, and each of the tests'

@@ -117,7 +117,8 @@ def monte_carlo_errors(draws: NDArray[Any]) -> tuple[Floats, Floats]:
 
     With S effective draws for the mean, that of the mean is ``sd / sqrt(S)``. That of
     the standard deviation is, by the delta method, that of the mean square about the
-    mean, divided by twice the standard deviation.
+    mean, with as many effective draws as the squares have, divided by twice the
+    standard deviation (as ArviZ from 1.0 on; before, it took those of the mean).
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ def monte_carlo_errors(draws: NDArray[Any]) -> tuple[Floats, Floats]:
     squares = (x - x.mean(axis=(1, 2), keepdims=True)) ** 2
     variance = squares.mean(axis=(1, 2))
     varying = (squares**2).mean(axis=(1, 2)) - variance**2
-    of_sd = np.sqrt(varying / ess / variance / 4)
+    of_sd = np.sqrt(varying / _ess(_split(squares)) / variance / 4)
     return x.std(axis=(1, 2), ddof=1) / np.sqrt(ess), of_sd
 
 
