@@ -136,12 +136,14 @@ def monte_carlo_errors(draws: NDArray[Any]) -> tuple[Floats, Floats]:
     count, _, length = x.shape
     if length < _MIN_DRAWS or not count:
         return np.full(count, np.nan), np.full(count, np.nan)
-    ess = _ess(_split(x))
-    squares = (x - x.mean(axis=(1, 2), keepdims=True)) ** 2
-    variance = squares.mean(axis=(1, 2))
-    varying = (squares**2).mean(axis=(1, 2)) - variance**2
-    of_sd = np.sqrt(varying / _ess(_split(squares)) / variance / 4)
-    return x.std(axis=(1, 2), ddof=1) / np.sqrt(ess), of_sd
+    # What stands still, or has infinite draws, has no error.
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        of_mean = x.std(axis=(1, 2), ddof=1) / np.sqrt(_ess(_split(x)))
+        squares = (x - x.mean(axis=(1, 2), keepdims=True)) ** 2
+        variance = squares.mean(axis=(1, 2))
+        varying = (squares**2).mean(axis=(1, 2)) - variance**2
+        of_sd = np.sqrt(varying / _ess(_split(squares)) / variance / 4)
+    return of_mean, of_sd
 
 
 @dataclass(frozen=True)

@@ -43,20 +43,19 @@ def summarise(columns: Sequence[Column], ci_prob: float) -> pd.DataFrame:
     percent = int(ci_prob * 100)
     tail = (1 - ci_prob) / 2
     lower, upper = np.quantile(flat, (tail, 1 - tail), axis=0)
-    # A quantity that is constant by construction has no R-hat.
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        mixed = mixing(draws)
-        mcse_mean, mcse_sd = monte_carlo_errors(draws)
-        several = draws.shape[0] > 1
-        table = {
-            "mean": flat.mean(axis=0),
-            "sd": flat.std(axis=0, ddof=1),
-            f"eti{percent}_lb": lower,
-            f"eti{percent}_ub": upper,
-            "ess_bulk": mixed.ess_bulk,
-            "ess_tail": mixed.ess_tail,
-            "r_hat": mixed.rhat if several else np.full(len(labels), np.nan),
-            "mcse_mean": mcse_mean,
-            "mcse_sd": mcse_sd,
-        }
+    mixed, (mcse_mean, mcse_sd) = mixing(draws), monte_carlo_errors(draws)
+    with np.errstate(invalid="ignore", over="ignore"):  # of infinite draws
+        mean, sd = flat.mean(axis=0), flat.std(axis=0, ddof=1)
+    several = draws.shape[0] > 1
+    table = {
+        "mean": mean,
+        "sd": sd,
+        f"eti{percent}_lb": lower,
+        f"eti{percent}_ub": upper,
+        "ess_bulk": mixed.ess_bulk,
+        "ess_tail": mixed.ess_tail,
+        "r_hat": mixed.rhat if several else np.full(len(labels), np.nan),
+        "mcse_mean": mcse_mean,
+        "mcse_sd": mcse_sd,
+    }
     return pd.DataFrame(table, index=labels)

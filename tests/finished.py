@@ -31,8 +31,8 @@ TOML = "\n".join(
 )
 RUN = ("workflow", "surgical", "--model", "logit_noncentered", "--backend", "stanli")
 RUN += ("--seed", "1", "--criteria", "criteria.toml")
-#: Of the caller, and would change what the command finds or prints.
-_FOREIGN = ("CMDSTAN", "COLUMNS", "FORCE_COLOR", "NO_COLOR")
+#: Variables of the caller that would change what the command finds or prints.
+FOREIGN = ("CMDSTAN", "COLUMNS", "HBSTAN_CACHE", "FORCE_COLOR", "NO_COLOR")
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ def finished(root: str) -> Finished:
     home = Path(root)
     home.mkdir()
     (home / "criteria.toml").write_text(TOML, encoding="utf-8")
-    env = {k: v for k, v in os.environ.items() if k not in _FOREIGN}
+    env = {k: v for k, v in os.environ.items() if k not in FOREIGN}
+    env |= {"HBSTAN_CACHE": str(home / "cache"), "PYTHONIOENCODING": "utf-8"}
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "hbstan", *RUN, "--out", "whole"],
         cwd=home,
-        env={**env, "PYTHONIOENCODING": "utf-8"},
+        env=env,
         capture_output=True,
         encoding="utf-8",
         timeout=600,

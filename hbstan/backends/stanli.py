@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ from hbstan.errors import (
     ToolchainError,
 )
 from hbstan.files import scratch_folder
-from hbstan.includes import find_includes
+from hbstan.includes import Include, find_includes
 from hbstan.program import declared
 from hbstan.staging import copy_includes
 from hbstan.types import Progress, RawDraws, SamplerSettings, StanData, StanProgram
@@ -56,9 +56,6 @@ _UNKNOWN = re.compile(
 _NO_START = re.compile(r"no starting value for parameter (?P<name>\w+)")
 #: Where a variable's name ends in the name of one of its elements.
 _INDEX = re.compile(r"[\[.:]")
-#: Translations of programs by content: half the time of a short fit, as refits are.
-_TRANSLATED: dict[tuple[Any, ...], str] = {}
-_KEPT = 32
 #: How often progress lines are asked for, in iterations.
 _REFRESH = 100
 
@@ -87,26 +84,11 @@ class StanliBackend:
         CompileError
             With stanc's message, file and line.
         """
-        text = program.source()
         includes = find_includes(program.file, program.include_paths)
-        content = (text, *((include.name, include.content) for include in includes))
-        if content in _TRANSLATED:
-            return _TRANSLATED[content]
-        # Of copies, as CmdStan has it: of the folders' names, and of marks at the
-        # files' beginning, the compiler takes fewer than we do.
-        with scratch_folder("include-") as folder:
-            root, names = copy_includes(includes, Path(folder))
-            try:
-                mir = str(_stanli().stan_to_mir(text, include_paths=[str(root)]))
-            except RuntimeError as err:
-                said = str(err)
-                for inner, outer in names.items():
-                    said = said.replace(f"'{inner}'", f"'{outer}'")
-                raise compile_error(program, said) from err
-        if len(_TRANSLATED) >= _KEPT:
-            _TRANSLATED.clear()
-        _TRANSLATED[content] = mir
-        return mir
+        try:
+            return _translated(program.source(), includes)
+        except RuntimeError as err:
+            raise compile_error(program, str(err)) from err
 
     def sample(
         self,
@@ -333,6 +315,29 @@ def _raw(
         step_size=np.asarray(fit.step_size, dtype=float),
         inv_metric=np.asarray(metrics, dtype=float) if metrics else None,
     )
+
+
+@lru_cache(maxsize=32)
+def _translated(text: str, includes: tuple[Include, ...]) -> str:
+    """Translate a program, once: it is half the time of a short fit, as refits are.
+
+    Of copies, as CmdStan has it: of the folders' names, and of marks at the files'
+    beginning, the compiler takes fewer than we do.
+
+    Raises
+    ------
+    RuntimeError
+        With stanc's message, which names the files as the program does.
+    """
+    with scratch_folder("include-") as folder:
+        root, names = copy_includes(includes, Path(folder))
+        try:
+            return str(_stanli().stan_to_mir(text, include_paths=[str(root)]))
+        except RuntimeError as err:
+            said = str(err)
+            for inner, outer in names.items():
+                said = said.replace(f"'{inner}'", f"'{outer}'")
+            raise RuntimeError(said) from err
 
 
 def _stanli() -> Any:

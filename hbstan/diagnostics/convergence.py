@@ -24,17 +24,14 @@ def check_convergence(
     """Check R-hat, bulk and tail ESS, which one pass over the draws gives."""
     import numpy as np
 
-    why, _ = _unassessable(columns, min_chains=1)
-    if why:
-        rhat = bulk = tail = np.empty(0)
-    else:
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            found = mixing(np.stack([c.draws for c in columns], axis=2))
-        rhat, bulk, tail = found.rhat, found.ess_bulk, found.ess_tail
+    draws = (
+        np.stack([c.draws for c in columns], axis=2) if columns else np.empty((1, 0, 0))
+    )
+    found = mixing(draws)
     return (
-        _check_rhat(columns, limits, rhat),
-        _check_ess(columns, limits, "bulk", bulk),
-        _check_ess(columns, limits, "tail", tail),
+        _check_rhat(columns, limits, found.rhat),
+        _check_ess(columns, limits, "bulk", found.ess_bulk),
+        _check_ess(columns, limits, "tail", found.ess_tail),
     )
 
 

@@ -16,33 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "compared", "judged", "moved"]
+__all__ = ["COLUMNS", "Spread", "compared", "judged", "moved", "spreads"]
 
 #: Columns of a table of moves.
 COLUMNS = ("mean", "sd", "move", "move_mcse", "sd_ratio", "sd_ratio_mcse")
 
 
-def moved(base: NDArray[Any], other: NDArray[Any]) -> dict[str, float]:
-    """Compare draws of a quantity with those of the fit.
-
-    Parameters
-    ----------
-    base, other : ndarray of shape (chain, draw)
-        Of the fit, whose draws move, and of the refit.
-
-    Returns
-    -------
-    dict
-        ``mean`` and ``sd`` of the refit in the quantity's unit; ``move``, the
-        difference of the means in standard deviations of the fit, and ``sd_ratio``,
-        both without unit, with their Monte Carlo errors (those of ArviZ, by
-        linearisation; the two runs are independent).
-    """
-    (of_fit,), (of_other,) = _spreads([base]), _spreads([other])
-    return _apart(of_fit, of_other)
-
-
-class _Spread(NamedTuple):
+class Spread(NamedTuple):
     """Mean and sd of draws, with their Monte Carlo errors."""
 
     mean: float
@@ -51,21 +31,25 @@ class _Spread(NamedTuple):
     sd_error: float
 
 
-def _spreads(draws: Sequence[NDArray[Any]]) -> list[_Spread]:
+def spreads(draws: Sequence[NDArray[Any]]) -> list[Spread]:
     """Describe draws, each of shape (chain, draw), in one pass."""
     import numpy as np
 
     if not draws:
         return []
     stacked = np.stack(draws, axis=2)
-    # What stands still has no error.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        errors = monte_carlo_errors(stacked)
-    parts = (stacked.mean((0, 1)), stacked.std((0, 1), ddof=1), *errors)
-    return [_Spread(*map(float, one)) for one in zip(*parts, strict=True)]
+    mean, sd = stacked.mean((0, 1)), stacked.std((0, 1), ddof=1)
+    parts = (mean, sd, *monte_carlo_errors(stacked))
+    return [Spread(*map(float, one)) for one in zip(*parts, strict=True)]
 
 
-def _apart(base: _Spread, other: _Spread) -> dict[str, float]:
+def moved(base: Spread, other: Spread) -> dict[str, float]:
+    """Return the :data:`COLUMNS` of a quantity of a refit beside the fit's.
+
+    Means and sds are in the quantity's unit. ``move`` is the difference of the means
+    in standard deviations of the fit; it and ``sd_ratio`` have no unit. Their Monte
+    Carlo errors are by linearisation, the two runs being independent.
+    """
     import numpy as np
 
     move, ratio = (other.mean - base.mean) / base.sd, other.sd / base.sd
@@ -105,11 +89,11 @@ def compared(
     import pandas as pd
 
     nothing = dict.fromkeys(COLUMNS, np.nan)
-    base = _spreads([quantity.draws for quantity in watched])
+    base = spreads([quantity.draws for quantity in watched])
     rows = []
     for one in made:
         draws = _draws(one, watched)
-        others = dict(zip(draws, _spreads([*draws.values()]), strict=True))
+        others = dict(zip(draws, spreads([*draws.values()]), strict=True))
         for quantity, of_fit in zip(watched, base, strict=True):
             other = others.get(quantity.label)
             rows.append(
@@ -118,7 +102,7 @@ def compared(
                     "quantity": quantity.label,
                     "variable": quantity.variable,
                     "group": quantity.group,
-                    **(nothing if other is None else _apart(of_fit, other)),
+                    **(nothing if other is None else moved(of_fit, other)),
                 }
             )
     columns = [key, "quantity", "variable", "group", *COLUMNS]

@@ -15,7 +15,7 @@
  * y[i]        outcome of row i, 0 or 1
  * X[i, k]     covariate k in row i, in its own unit
  * g[i]        group of row i
- * varying[v]  0 for the intercept, which is the last, k for covariate k
+ * varying[v]  0 for the intercept, which is the first, k for covariate k
  * center[k], scale[k]   where x is zero, and what it is one of, in the unit of
  *             covariate k: mean and standard deviation, or for a covariate with
  *             two values their distance, so that its slope stays a contrast

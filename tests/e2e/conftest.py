@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 from command import Command
-
-#: Variables of the caller that would change what the command finds or prints.
-FOREIGN = ("CMDSTAN", "COLUMNS", "HBSTAN_CACHE", "FORCE_COLOR", "NO_COLOR")
+from finished import FOREIGN
 
 
 @pytest.fixture(scope="session")

@@ -164,23 +164,12 @@ def killed(home: Command, seconds: float) -> bool:
         return True
 
 
-@pytest.mark.parametrize(
-    ("kills", "beginning"),
-    # One begins with everything to be done, the other in the middle.
-    [
-        pytest.param(2, False, marks=KILLS),
-        pytest.param(10, True, marks=KILLS),
-    ],
-)
+@KILLS
 def test_kills_at_random_moments_change_nothing(
-    home: Command, whole: Finished, done: Path, kills: int, beginning: bool
+    home: Command, whole: Finished, done: Path
 ) -> None:
     rng = random.Random(11)
-    count, folder = 0, home.folder / "killed"
-    if not beginning:
-        shutil.copytree(done, folder)
-        (folder / "verdict.json").unlink()
-        shorten(folder, rng)
+    count, kills, folder = 0, 10, home.folder / "killed"
     for _ in range(10 * kills):
         # Each attempt goes on where the last one was: shorter waits spread the kills.
         count += killed(home, rng.uniform(0.05, 0.35) * whole.seconds)

@@ -16,7 +16,7 @@ from hbstan.fit import Fit
 from hbstan.models import get
 from hbstan.results import Check, Outcome
 from hbstan.sensitivity import default_swaps, influence, swap_priors
-from hbstan.sensitivity.moves import judged, moved
+from hbstan.sensitivity.moves import judged, moved, spreads
 from hbstan.sensitivity.quantities import draws_of, quantities
 
 Y = np.array([0.0, 1.0, 2.0, 8.0])
@@ -70,9 +70,10 @@ def test_moves_under_other_priors(base: Fit, swap: str, law) -> None:
 
 
 def test_errors_of_moves_are_those_of_many_runs() -> None:
+    normals = ((0.0, 1.0), (1.0, 2.0))
     rng = np.random.default_rng(8)
     runs = [
-        moved(rng.normal(size=(4, 250)), rng.normal(1.0, 2.0, size=(4, 250)))
+        moved(*spreads([rng.normal(m, s, size=(4, 250)) for m, s in normals]))
         for _ in range(200)
     ]
     table = pd.DataFrame(runs)
